@@ -32,6 +32,11 @@ export function feedOptions(command: Command): Command {
       "--duplicates <what>",
       "of rows that disagree about one user at one time: refuse all, or let the last stand (default: refuse)",
       choice("--duplicates", ["last", "refuse"]),
+    )
+    .option(
+      "--normalize <form>",
+      "write values in this form of Unicode (default: as the file has them)",
+      choice("--normalize", ["nfc"]),
     );
 }
 

@@ -26,6 +26,7 @@ import {
   attributeFaults,
   attributesForm,
   attributesOf,
+  cellForms,
   matchForm,
   usernameForm,
   usernameOf,
@@ -174,6 +175,7 @@ const feed = map("a feed with its `username` and `attributes`", {
   schedule: scheduleForm.optional(),
   fetch: fetchForm.optional(),
   snapshotAge: snapshotAgeForm.optional(),
+  ...cellForms,
   events: eventsForm.optional(),
 });
 
@@ -244,7 +246,8 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   const common = guardsOver(DEFAULT_GUARDS, given);
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
-    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, ...others } = setting;
+    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, normalize, ...others } =
+      setting;
     const mapping: Mapping = defined({
       match,
       duplicates: duplicates === "last" ? duplicates : undefined,
@@ -253,6 +256,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       ignored: ignore ?? [],
       unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
       versionColumn: version,
+      normalize,
     });
     settings[feedName] = {
       ...others,

@@ -57,6 +57,11 @@ export const versionForm = z
 
 export const matchForm = text("the name of an attribute such as custom:employee_id");
 
+/** How the cells of a feed are read. */
+export const cellForms = {
+  normalize: z.literal("nfc", { error: form("`nfc`") }).optional(),
+};
+
 /** The column that names people, and what it holds where that is said. */
 export function usernameOf(said: z.output<typeof usernameForm>) {
   return typeof said === "string"

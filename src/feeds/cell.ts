@@ -1,3 +1,4 @@
+import { withoutMarks } from "../core/text.ts";
 import { columnPath, type Step } from "./column-path.ts";
 import type { FieldsRecord, Unreadable } from "./record.ts";
 
@@ -19,17 +20,23 @@ const NOT_TEXT: Cell = {
 
 /**
  * What is in a column. A column at the top goes before a deep one of the same name, which can be named by quoting its
- * first key (`"name".first`). In a record of plain text columns every name is just a name.
+ * first key (`"name".first`). In a record of plain text columns every name is just a name. Marks that nobody sees are no
+ * part of a text at its ends.
  */
 export function cellOf(column: string, record: FieldsRecord): Cell {
   const { fields, nested } = record;
   const field = fields.get(column);
-  if (field !== undefined) return field === null || field === "" ? BLANK : { kind: "text", text: field };
+  if (field !== undefined) return field === null ? BLANK : textCell(field);
   if (nested === undefined) return ABSENT;
   if (nested.has(column)) return NOT_TEXT;
   if (!/[.["]/.test(column)) return ABSENT;
   const path = columnPath(column);
   return path === undefined ? ABSENT : deepCell(path, record);
+}
+
+function textCell(written: string): Cell {
+  const text = withoutMarks(written);
+  return text === "" ? BLANK : { kind: "text", text };
 }
 
 /** A null on the way is a null for all that could lie behind it; anything else that leads nowhere is absent. */
@@ -45,7 +52,7 @@ function deepCell(path: readonly Step[], { fields, nested, written }: FieldsReco
   }
   switch (typeof value) {
     case "string":
-      return value === "" ? BLANK : { kind: "text", text: value };
+      return textCell(value);
     case "boolean":
       return { kind: "text", text: String(value) };
     case "number": {

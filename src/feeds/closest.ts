@@ -1,3 +1,5 @@
+import { columnKey } from "../core/text.ts";
+
 /** How many letters must be changed, added or left out to make one word the other. */
 export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
@@ -14,10 +16,7 @@ export function editDistance(a: string, b: string): number {
 
 /** One spelling of a name: `Given Name`, `given-name` and `given_name` are the same. */
 export function normalName(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replace(/[\s_.-]+/g, "_");
+  return columnKey(name).replace(/[\s_.-]+/g, "_");
 }
 
 /** Up to `limit` of the names that the word most likely means, the closest first; none where all are far off. */

@@ -1,7 +1,9 @@
 import { defined } from "../core/defined.ts";
 import { IDENTIFIERS } from "../core/identifier.ts";
+import { visible } from "../core/text.ts";
 import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
+import { asSpelled, spelledLike } from "./column-spelling.ts";
 import { closest, normalName } from "./closest.ts";
 import { columnName, columnPath, EACH } from "./column-path.ts";
 import { allNames, knownColumns, type Columns } from "./columns.ts";
@@ -124,8 +126,16 @@ export interface ColumnOptions {
  * left over unless it is ignored, or a guard stops the plan anyway. Throws one FeedError with all that is wrong: nothing
  * can be planned without the username, the version or any attribute.
  */
-export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOptions): Mapping {
+export function fitColumns(configured: Mapping, given: Columns, options: ColumnOptions): Mapping {
   const headers = showable(allNames(given), given);
+  const { mapping, doubles } = asSpelled(configured, given);
+  if (doubles.length > 0) {
+    const each = doubles.map(
+      ({ column, names }) =>
+        `column ${show(column)} of the mapping means each of ${names.map(show).join(" and ")}: rename one of them, or put it under \`ignore\``,
+    );
+    throw columnsError(options.name, each);
+  }
   const mapped = mappedColumns(mapping);
   const unknown = given.unknown(knownColumns(mapped, mapping.ignored));
   const lacks = (column: string): boolean => !given.has(column);
@@ -195,7 +205,11 @@ function showable(names: readonly string[], { names: top }: Columns): readonly s
 
 function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOptions): string {
   if (usernameColumn !== undefined) {
-    if (given.has(usernameColumn)) return usernameColumn;
+    const [found = usernameColumn, other] = spelledLike(usernameColumn, given);
+    if (other !== undefined) {
+      throw columnsError(name, [`column ${show(usernameColumn)} means each of ${show(found)} and ${show(other)}`]);
+    }
+    if (given.has(found)) return found;
     throw columnsError(name, [
       `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, showable(allNames(given), given)))}`,
     ]);
@@ -254,9 +268,9 @@ function show(name: string): string {
   return `\`${short(name)}\``;
 }
 
-/** A column's name for a message: short, on one line. */
+/** A column's name for a message: short, on one line, and nothing in it unseen. */
 function short(name: string): string {
-  const flat = name.replace(/\s+/g, " ");
+  const flat = visible(name);
   return flat.length > 60 ? `${flat.slice(0, 59)}…` : flat;
 }
 

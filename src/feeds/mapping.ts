@@ -1,6 +1,8 @@
 import type { Identifier } from "../core/identifier.ts";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { MissingColumn } from "../core/guards.ts";
+import { defined } from "../core/defined.ts";
+import { composed, unseenIn } from "../core/text.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
 import { cellOf, type Cell } from "./cell.ts";
@@ -47,6 +49,8 @@ export interface Mapping {
   readonly ignored: readonly string[];
   /** What a column means that is named nowhere here: a fault, or nothing. */
   readonly unknown: "refuse" | "ignore";
+  /** `nfc`: values are written in this form of Unicode. Else they are as the source has them. */
+  readonly normalize?: "nfc";
 }
 
 export type MappedRecord =
@@ -77,6 +81,24 @@ export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
   return columns;
 }
 
+/** The mapping with other names of its columns. */
+export function withColumns(mapping: Mapping, nameOf: (column: string) => string): Mapping {
+  const renamed = (column: string | undefined): string | undefined => column && nameOf(column);
+  return defined({
+    ...mapping,
+    usernameColumn: nameOf(mapping.usernameColumn),
+    versionColumn: renamed(mapping.versionColumn),
+    attributes: mapping.attributes.map((attribute) =>
+      defined({
+        ...attribute,
+        column: renamed(attribute.column),
+        verifiedColumn: renamed(attribute.verifiedColumn),
+        template: attribute.template && fillTemplate(attribute.template, (column) => `{${nameOf(column)}}`),
+      }),
+    ),
+  });
+}
+
 /** The columns that one attribute is made of. */
 export function columnsOf({ column, template, verifiedColumn }: AttributeMapping): readonly string[] {
   const named = [column, verifiedColumn].filter((name) => name !== undefined);
@@ -93,7 +115,7 @@ export function mapRecord(mapping: Mapping, record: FieldsRecord, context: Recor
   const units: Unit[] = [];
   const invalid: InvalidUnit[] = [];
   for (const attribute of mapping.attributes) {
-    const mapped = mapAttribute(attribute, record);
+    const mapped = mapAttribute(attribute, record, mapping.normalize);
     if (mapped === undefined) continue;
     if ("reason" in mapped) invalid.push(mapped);
     else units.push({ name: attribute.name, value: mapped });
@@ -130,6 +152,8 @@ function usernameOf({ usernameColumn: column, match }: Mapping, record: FieldsRe
   }
   const username = cell.kind === "text" ? cell.text.trim() : "";
   if (username === "") return fault(line, "no-username", "Expected a username in this row, got none.");
+  const unseen = unseenIn(username);
+  if (unseen !== undefined) return fault(line, "hidden-character", unseenDetail(unseen));
   // What an attribute holds may be any text.
   if (match === undefined && !USERNAME.test(username)) {
     return fault(line, "bad-username", "Expected a username of 1 to 128 letters, digits or signs without white space.");
@@ -150,8 +174,21 @@ function versionOf(column: string | undefined, record: FieldsRecord, asOfMs: num
   );
 }
 
+/** What the column has for an attribute. */
+function valueCell(column: string, record: FieldsRecord): Cell {
+  const cell = cellOf(column, record);
+  const unseen = cell.kind === "text" ? unseenIn(cell.text) : undefined;
+  return unseen === undefined ? cell : { kind: "unreadable", reason: "hidden-character", detail: unseenDetail(unseen) };
+}
+
+function unseenDetail(sign: string): string {
+  return sign === "<U+FFFD>"
+    ? `Expected text, got ${sign}: a character was lost when the file was written or read; export it once more as UTF-8.`
+    : `Expected text without controls and characters that nobody sees in its middle, got ${sign}; take it out in the source.`;
+}
+
 function templateCell(template: string, record: FieldsRecord): Cell {
-  const cells = new Map(templateColumns(template).map((column) => [column, cellOf(column, record)]));
+  const cells = new Map(templateColumns(template).map((column) => [column, valueCell(column, record)]));
   const kinds = new Set(Array.from(cells.values(), ({ kind }) => kind));
   // Half a name is not a name: one column that is not there makes the whole absent.
   for (const kind of ["unreadable", "absent"] as const) {
@@ -167,14 +204,18 @@ function templateCell(template: string, record: FieldsRecord): Cell {
 }
 
 function sourceCell(attribute: AttributeMapping, record: FieldsRecord): Cell {
-  if (attribute.column !== undefined) return cellOf(attribute.column, record);
+  if (attribute.column !== undefined) return valueCell(attribute.column, record);
   if (attribute.template !== undefined) return templateCell(attribute.template, record);
   return attribute.constant === undefined || attribute.constant === ""
     ? { kind: "blank" }
     : { kind: "text", text: attribute.constant };
 }
 
-function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitValue | InvalidUnit | undefined {
+function mapAttribute(
+  attribute: AttributeMapping,
+  record: FieldsRecord,
+  normalize: Mapping["normalize"],
+): UnitValue | InvalidUnit | undefined {
   const { name } = attribute;
   const cell = sourceCell(attribute, record);
   if (cell.kind === "absent") return undefined;
@@ -188,9 +229,10 @@ function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitVa
     const verified = booleanOf(outcome.text);
     return verified === undefined ? notBoolean(name) : { kind: "as-is", verified };
   }
-  if (!isContact(name)) return { kind: "text", text: outcome.text };
+  const text = normalize === "nfc" ? composed(outcome.text) : outcome.text;
+  if (!isContact(name)) return { kind: "text", text };
   const verified = verifiedOf(attribute, record);
-  return typeof verified === "string" ? { kind: "text", text: outcome.text, verified } : verified;
+  return typeof verified === "string" ? { kind: "text", text, verified } : verified;
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Looks for the user of each row: among the users of the pool as a scan lists them, or in what poolsync wrote last. */
 import { canonicalUsername } from "../core/pool-schema.ts";
+import { isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
+import { composed } from "../core/text.ts";
 import { isContact, isFlag } from "../core/unit.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import type { Planning } from "./planning.ts";
@@ -38,7 +40,7 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
   async function meet(user: ListedUser, lookedAt: number): Promise<boolean> {
     noteOwned(user);
     let [met, differs] = [0, false];
-    for (const { key, attribute, isTheirs } of names.leadingTo(user)) {
+    for (const { key, attribute, value, isTheirs } of names.leadingTo(user)) {
       for (const { row, body } of scratch.rowsOf(key)) {
         const taken = bodies.taken(body);
         const { username, person: planned } = taken.change;
@@ -46,7 +48,10 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
         // A plan that was made before knows how its row named them, and when that was asked.
         const person = planned?.name === undefined ? found : { ...found, name: planned.name };
         const match = { ...lookAt(planning, taken, user), lookedAt, person };
-        matches.add({ row, user: user.sub, isVerified: isTheirs, taken, match });
+        // Of two who are spelled alike, with accents of their own or not, the row means the one who is spelled as it says.
+        const isAlike = value !== username && composed(value) === composed(username);
+        const isVerified = !isAlike && (isTheirs || (!isAliasAttribute(attribute) && value === username));
+        matches.add({ row, user: user.sub, isVerified, taken, match });
         // A flag waits its turn, and is looked at again, whatever is there.
         differs ||= taken.change.units.some(({ name }, at) => isFlag(name) || match.diffs[at]?.action !== "unchanged");
         if ((met += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();

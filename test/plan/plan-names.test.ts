@@ -54,6 +54,14 @@ describe("the names of a plan's rows", () => {
     assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "ann", "ann", "ann"]);
   });
 
+  test("mean whoever is spelled alike with accents of their own or not, and first who is spelled just so", async () => {
+    const [one, other] = [listed("zo\u00EB", {}), listed("zoe\u0308", {})];
+    for (const oneByOne of [false, true]) {
+      assert.deepEqual((await meant([row("zoe\u0308")], [one], { oneByOne })).whom, ["zo\u00EB"]);
+    }
+    assert.deepEqual((await meant([row("zo\u00EB"), row("zoe\u0308")], [one, other])).whom, ["zo\u00EB", "zoe\u0308"]);
+  });
+
   test("mean nobody where another row gives them to somebody else", async () => {
     const rows = [row("ann@example.com", "bob@example.com"), row("bob@example.com", "new@example.com")];
     assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "name-given-away"]);

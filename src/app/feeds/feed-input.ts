@@ -36,6 +36,7 @@ export interface FeedOptions {
   readonly ignoreUnknown?: boolean;
   readonly asOf?: string;
   readonly duplicates?: "last" | "refuse";
+  readonly normalize?: "nfc";
 }
 
 /** A feed that was read through once, or (with --stream) that is about to be read for the only time. */
@@ -209,6 +210,7 @@ export function mappingOf(
   const { name } = input.source;
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
   const duplicates = flags.duplicates === "last" ? { duplicates: "last" as const } : {};
+  const cells = defined({ normalize: flags.normalize });
   if (feed === undefined) {
     const mapped = mapHeaders(input.columns, {
       name,
@@ -217,12 +219,13 @@ export function mappingOf(
       ...(usernameColumn === undefined ? {} : { usernameColumn }),
       ...(verified === undefined ? {} : { verified }),
     });
-    return { ...mapped, ...duplicates };
+    return { ...mapped, ...duplicates, ...cells };
   }
   const configured = feed.setting.mapping;
   const mapping: Mapping = {
     ...configured,
     ...duplicates,
+    ...cells,
     ...(usernameColumn === undefined ? {} : { usernameColumn }),
     ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
     attributes: configured.attributes.map((attribute) =>
