@@ -27,6 +27,7 @@ import {
   attributesForm,
   attributesOf,
   cellForms,
+  cellRulesOf,
   matchForm,
   usernameForm,
   usernameOf,
@@ -246,8 +247,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   const common = guardsOver(DEFAULT_GUARDS, given);
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
-    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, normalize, ...others } =
-      setting;
+    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, ...others } = setting;
     const mapping: Mapping = defined({
       match,
       duplicates: duplicates === "last" ? duplicates : undefined,
@@ -256,7 +256,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       ignored: ignore ?? [],
       unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
       versionColumn: version,
-      normalize,
+      ...cellRulesOf(setting),
     });
     settings[feedName] = {
       ...others,

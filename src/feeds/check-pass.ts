@@ -1,7 +1,10 @@
+import { columnName, MAX_STEPS, type Step } from "./column-path.ts";
 import { createColumnCollector, headerColumns, type Columns } from "./columns.ts";
 import { FeedError } from "./feed-error.ts";
 import { openFeed } from "./format.ts";
 import type { Format, ReadOptions } from "./format.ts";
+import type { FieldsRecord } from "./record.ts";
+import { isNullWord } from "./rubble.ts";
 import type { Source } from "./source.ts";
 import { MAX_RECORD_LENGTH } from "./text.ts";
 
@@ -19,6 +22,8 @@ export interface Checked {
   readonly faults: number;
   /** Those of a CSV's header, or all that a record of JSON has. */
   readonly columns: Columns;
+  /** By column: in how many records it holds the word `null`, in any case of letters. */
+  readonly nullWords: ReadonlyMap<string, number>;
 }
 
 /**
@@ -28,6 +33,7 @@ export interface Checked {
 export async function checkPass(source: Source, options: ReadOptions = {}): Promise<Checked> {
   const feed = await openFeed(source, options);
   const columns = createColumnCollector();
+  const nullWords = new Map<string, number>();
   let records = 0;
   let faults = 0;
   for await (const record of feed.records) {
@@ -36,6 +42,7 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
       continue;
     }
     records++;
+    countNullWords(record, nullWords);
     if (feed.headers !== undefined) continue;
     columns.add(record);
     if (columns.size.names > MAX_COLUMNS || columns.size.length > MAX_NAMES_LENGTH) {
@@ -52,5 +59,32 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
   const { identity } = source;
   if (identity === undefined) throw new TypeError("Expected a source that was read to its end to have an identity");
   const found = feed.headers === undefined ? columns : headerColumns(feed.headers);
-  return { format: feed.format, ...identity, records, faults, columns: found };
+  return { format: feed.format, ...identity, records, faults, columns: found, nullWords };
+}
+
+/** Nobody is called so in two rows: there it is a database's word for nothing. */
+function countNullWords({ fields, nested }: FieldsRecord, counts: Map<string, number>): void {
+  for (const text of fields.values()) {
+    if (text === null || !isNullWord(text)) continue;
+    for (const [name, other] of fields) if (other !== null && isNullWord(other)) count(name, counts);
+    break;
+  }
+  if (nested !== undefined) for (const [name, value] of nested) countWithin(value, [name], counts);
+}
+
+function countWithin(value: object, path: readonly Step[], counts: Map<string, number>): void {
+  if (path.length >= MAX_STEPS) return;
+  const isList = Array.isArray(value);
+  const entries: readonly [string, unknown][] = Object.entries(value);
+  for (const [key, within] of entries) {
+    const isWord = typeof within === "string" && isNullWord(within);
+    if (!isWord && (typeof within !== "object" || within === null)) continue;
+    const way = [...path, isList ? Number(key) : key];
+    if (isWord) count(columnName(way), counts);
+    else if (typeof within === "object" && within !== null) countWithin(within, way, counts);
+  }
+}
+
+function count(name: string, counts: Map<string, number>): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

@@ -2,13 +2,14 @@ import type { Identifier } from "../core/identifier.ts";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { MissingColumn } from "../core/guards.ts";
 import { defined } from "../core/defined.ts";
-import { composed, unseenIn } from "../core/text.ts";
+import { composed } from "../core/text.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
-import { cellOf, type Cell } from "./cell.ts";
+import { cellOf, valueCell, type Cell } from "./cell.ts";
 import { createColumnCollector, knownColumns } from "./columns.ts";
 import { parseInstant } from "./date.ts";
 import { fault } from "./record.ts";
+import type { CellRules } from "./rubble.ts";
 import type { FieldsRecord, RowFault } from "./record.ts";
 import { applyTransforms, fillTemplate, templateColumns } from "./transform.ts";
 import type { Transform } from "./transform.ts";
@@ -32,7 +33,7 @@ export interface AttributeMapping {
 }
 
 /** How a record becomes a change. */
-export interface Mapping {
+export interface Mapping extends CellRules {
   readonly usernameColumn: string;
   /** What that column holds, where the feed says it; else what it holds is told by its form. */
   readonly identifier?: Identifier;
@@ -49,8 +50,6 @@ export interface Mapping {
   readonly ignored: readonly string[];
   /** What a column means that is named nowhere here: a fault, or nothing. */
   readonly unknown: "refuse" | "ignore";
-  /** `nfc`: values are written in this form of Unicode. Else they are as the source has them. */
-  readonly normalize?: "nfc";
 }
 
 export type MappedRecord =
@@ -68,8 +67,12 @@ export interface RecordContext {
   readonly asOfMs: number;
   /** The number of the record in its feed, so that a later one of the same user wins; 0 where its arrival is to decide. */
   readonly row: number;
+  /** Whether the word `null` stands in one row of that column alone, in any case of letters; absent where nobody counted. */
+  readonly isOnlyNull?: (column: string) => boolean;
 }
 
+/** Attributes that are somebody's name, which may be Null. */
+const NAMES: ReadonlySet<string> = new Set(["name", "given_name", "family_name", "middle_name", "nickname"]);
 /** Cognito's own pattern of a username. */
 const USERNAME = /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u;
 
@@ -115,7 +118,7 @@ export function mapRecord(mapping: Mapping, record: FieldsRecord, context: Recor
   const units: Unit[] = [];
   const invalid: InvalidUnit[] = [];
   for (const attribute of mapping.attributes) {
-    const mapped = mapAttribute(attribute, record, mapping.normalize);
+    const mapped = mapAttribute(attribute, record, mapping, context);
     if (mapped === undefined) continue;
     if ("reason" in mapped) invalid.push(mapped);
     else units.push({ name: attribute.name, value: mapped });
@@ -142,9 +145,10 @@ export function createUnknownCheck(mapping: Mapping): (record: FieldsRecord) => 
   };
 }
 
-function usernameOf({ usernameColumn: column, match }: Mapping, record: FieldsRecord): string | RowFault {
+function usernameOf(mapping: Mapping, record: FieldsRecord): string | RowFault {
+  const { usernameColumn: column, match } = mapping;
   const { line } = record;
-  const cell = cellOf(column, record);
+  const cell = valueCell(column, record, mapping);
   if (cell.kind === "unreadable") {
     return cell.reason === "not-text"
       ? fault(line, "bad-username", "Expected the username to be text, got an object or a list.")
@@ -152,8 +156,6 @@ function usernameOf({ usernameColumn: column, match }: Mapping, record: FieldsRe
   }
   const username = cell.kind === "text" ? cell.text.trim() : "";
   if (username === "") return fault(line, "no-username", "Expected a username in this row, got none.");
-  const unseen = unseenIn(username);
-  if (unseen !== undefined) return fault(line, "hidden-character", unseenDetail(unseen));
   // What an attribute holds may be any text.
   if (match === undefined && !USERNAME.test(username)) {
     return fault(line, "bad-username", "Expected a username of 1 to 128 letters, digits or signs without white space.");
@@ -174,21 +176,11 @@ function versionOf(column: string | undefined, record: FieldsRecord, asOfMs: num
   );
 }
 
-/** What the column has for an attribute. */
-function valueCell(column: string, record: FieldsRecord): Cell {
-  const cell = cellOf(column, record);
-  const unseen = cell.kind === "text" ? unseenIn(cell.text) : undefined;
-  return unseen === undefined ? cell : { kind: "unreadable", reason: "hidden-character", detail: unseenDetail(unseen) };
-}
+/** What a column of the record has for an attribute. */
+type CellIn = (column: string) => Cell;
 
-function unseenDetail(sign: string): string {
-  return sign === "<U+FFFD>"
-    ? `Expected text, got ${sign}: a character was lost when the file was written or read; export it once more as UTF-8.`
-    : `Expected text without controls and characters that nobody sees in its middle, got ${sign}; take it out in the source.`;
-}
-
-function templateCell(template: string, record: FieldsRecord): Cell {
-  const cells = new Map(templateColumns(template).map((column) => [column, valueCell(column, record)]));
+function templateCell(template: string, cellIn: CellIn): Cell {
+  const cells = new Map(templateColumns(template).map((column) => [column, cellIn(column)]));
   const kinds = new Set(Array.from(cells.values(), ({ kind }) => kind));
   // Half a name is not a name: one column that is not there makes the whole absent.
   for (const kind of ["unreadable", "absent"] as const) {
@@ -203,9 +195,9 @@ function templateCell(template: string, record: FieldsRecord): Cell {
   return text === "" ? { kind: "blank" } : { kind: "text", text };
 }
 
-function sourceCell(attribute: AttributeMapping, record: FieldsRecord): Cell {
-  if (attribute.column !== undefined) return valueCell(attribute.column, record);
-  if (attribute.template !== undefined) return templateCell(attribute.template, record);
+function sourceCell(attribute: AttributeMapping, cellIn: CellIn): Cell {
+  if (attribute.column !== undefined) return cellIn(attribute.column);
+  if (attribute.template !== undefined) return templateCell(attribute.template, cellIn);
   return attribute.constant === undefined || attribute.constant === ""
     ? { kind: "blank" }
     : { kind: "text", text: attribute.constant };
@@ -214,10 +206,12 @@ function sourceCell(attribute: AttributeMapping, record: FieldsRecord): Cell {
 function mapAttribute(
   attribute: AttributeMapping,
   record: FieldsRecord,
-  normalize: Mapping["normalize"],
+  rules: CellRules,
+  { isOnlyNull }: RecordContext,
 ): UnitValue | InvalidUnit | undefined {
   const { name } = attribute;
-  const cell = sourceCell(attribute, record);
+  const counted = NAMES.has(name) ? isOnlyNull : undefined;
+  const cell = sourceCell(attribute, (column) => valueCell(column, record, rules, counted));
   if (cell.kind === "absent") return undefined;
   if (cell.kind === "unreadable") return invalidUnit(name, cell.reason, cell.detail);
   const isFlag = contactOf(name) !== undefined;
@@ -229,9 +223,9 @@ function mapAttribute(
     const verified = booleanOf(outcome.text);
     return verified === undefined ? notBoolean(name) : { kind: "as-is", verified };
   }
-  const text = normalize === "nfc" ? composed(outcome.text) : outcome.text;
+  const text = rules.normalize === "nfc" ? composed(outcome.text) : outcome.text;
   if (!isContact(name)) return { kind: "text", text };
-  const verified = verifiedOf(attribute, record);
+  const verified = verifiedOf(attribute, record, rules);
   return typeof verified === "string" ? { kind: "text", text, verified } : verified;
 }
 
@@ -241,9 +235,9 @@ function mapAttribute(
  * be verified. Cognito then sets the flag to false by itself, and writes to the person where the pool verifies
  * automatically. A blank flag says nothing, and leaves it to the mapping.
  */
-function verifiedOf(attribute: AttributeMapping, record: FieldsRecord): Verified | InvalidUnit {
+function verifiedOf(attribute: AttributeMapping, record: FieldsRecord, rules: CellRules): Verified | InvalidUnit {
   const cell: Cell =
-    attribute.verifiedColumn === undefined ? { kind: "absent" } : cellOf(attribute.verifiedColumn, record);
+    attribute.verifiedColumn === undefined ? { kind: "absent" } : valueCell(attribute.verifiedColumn, record, rules);
   const text = cell.kind === "text" ? cell.text.trim() : "";
   if (cell.kind === "unreadable") return notBoolean(attribute.name);
   if (text === "") {
