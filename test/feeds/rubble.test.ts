@@ -154,7 +154,7 @@ test("a file is counted through for the word null, in each column and in its dep
   assert.deepEqual([...csv.checked.nullWords], [["last", 2]]);
   const json = await readAll('[{"id":"1","name":{"last":"Null","all":["x","null"]},"n":null}]');
   assert.deepEqual([...json.checked.nullWords], [
-    ["name.all[1]", 1],
     ["name.last", 1],
+    ["name.all[1]", 1],
   ]);
 });
