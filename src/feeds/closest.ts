@@ -19,6 +19,11 @@ export function normalName(name: string): string {
   return columnKey(name).replace(/[\s_.-]+/g, "_");
 }
 
+/** A swapped pair of letters is two slips; a short word is near to everything. */
+function mostSlips(length: number): number {
+  return length < 4 ? Math.floor(length / 3) : Math.max(2, Math.floor(length / 3));
+}
+
 /** Up to `limit` of the names that the word most likely means, the closest first; none where all are far off. */
 export function closest(word: string, names: readonly string[], limit = 3): string[] {
   const wanted = normalName(word).slice(0, 64);
@@ -27,7 +32,7 @@ export function closest(word: string, names: readonly string[], limit = 3): stri
     const distance = Math.min(editDistance(wanted, bare), editDistance(wanted, normalName(name)));
     return { name, bare, distance };
   });
-  const misspelt = measured.filter(({ bare, distance }) => distance <= Math.max(2, Math.floor(bare.length / 3)));
+  const misspelt = measured.filter(({ bare, distance }) => distance <= mostSlips(Math.min(bare.length, wanted.length)));
   // `Work Email` means `email` although it is five letters away from it, but that says less than a slip of the pen.
   const within = measured.filter(
     ({ bare }) => Math.min(bare.length, wanted.length) >= 4 && (wanted.includes(bare) || bare.includes(wanted)),

@@ -10,6 +10,7 @@ import { allNames, knownColumns, type Columns } from "./columns.ts";
 import { FeedError } from "./feed-error.ts";
 import { columnsOf, mappedColumns } from "./mapping.ts";
 import type { AttributeMapping, Mapping } from "./mapping.ts";
+import { vendorMeaning } from "./vendor-headers.ts";
 
 /** The standard attributes of every user pool, but for `sub`, which nobody can write. */
 const STANDARD_ATTRIBUTES: readonly string[] = [
@@ -36,6 +37,8 @@ const STANDARD_ATTRIBUTES: readonly string[] = [
 
 /** Names of columns that say which user a row is about. A `sub` beside a username is left alone. */
 const USERNAME_HEADERS = [["username", "user_name", "cognito:username"], ["sub"]];
+/** In the header of Cognito's own import, and no attribute. */
+const IMPORT_ONLY: ReadonlySet<string> = new Set(["cognito:mfa_enabled"]);
 /** How many columns one message lists. */
 const LISTED = 20;
 
@@ -64,7 +67,7 @@ export function mapHeaders(given: Columns, options: HeaderOptions): Mapping {
   const unknown: string[] = [];
   for (const header of given.names) {
     if (header === usernameColumn) continue;
-    if (USERNAME_HEADERS.flat().includes(normalName(header))) {
+    if (USERNAME_HEADERS.flat().includes(normalName(header)) || IMPORT_ONLY.has(normalName(header))) {
       ids.push(header);
       continue;
     }
@@ -145,7 +148,7 @@ export function fitColumns(configured: Mapping, given: Columns, options: ColumnO
       .filter(lacks)
       .slice(0, 1)
       .map((column) => {
-        const [likely] = closest(column, showable(unknown, given), 1);
+        const [likely] = likelyColumns(column, showable(unknown, given));
         return defined({ attribute: attribute.name, column, likely: likely && short(likely) });
       }),
   );
@@ -155,7 +158,7 @@ export function fitColumns(configured: Mapping, given: Columns, options: ColumnO
   const absent = new Set((leavesOut ? needed : [...mapped]).filter(lacks));
   const problems = [...absent].map(
     (column) =>
-      `column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}: map the one that took its place, or take it out`,
+      `column ${show(column)} of the mapping is not there${orClosest(likelyColumns(column, headers))}: map the one that took its place, or take it out`,
   );
   const guarded = options.missing === "guard" && missing.length > 0;
   if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown && !guarded) {
@@ -211,7 +214,7 @@ function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOption
     }
     if (given.has(found)) return found;
     throw columnsError(name, [
-      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, showable(allNames(given), given)))}`,
+      `it has no column ${show(usernameColumn)} for the username${orClosest(likelyColumns(usernameColumn, showable(allNames(given), given)))}`,
     ]);
   }
   for (const wanted of USERNAME_HEADERS) {
@@ -227,8 +230,10 @@ function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOption
   const [records] = /^\w+\[\*\](?=\.)/.exec(names.find((one) => one.includes("[*].")) ?? "") ?? [];
   const orList =
     records === undefined ? "" : `, or with --records where the list of records is, such as ${show(records)}`;
+  const ids = names.filter((header) => vendorMeaning(header) === "username");
+  const perhaps = ids.length === 0 ? "" : `, perhaps ${ids.slice(0, 3).map(show).join(" or ")}`;
   throw columnsError(name, [
-    `none of its columns is called username or sub; say which one names the user with --username-column${orList} (there are: ${list(names.map(show))})`,
+    `none of its columns is called username or sub; say which one names the user with --username-column${perhaps}${orList} (there are: ${list(names.map(show))})`,
   ]);
 }
 
@@ -256,8 +261,25 @@ function verifiedProblem(name: string, column: string): string {
 
 function unknownProblem(unknown: readonly string[], names: readonly string[]): string {
   const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
-  const listed = unknown.slice(0, LISTED).map((header) => `${show(header)}${orClosest(closest(header, names))}`);
+  const listed = unknown
+    .slice(0, LISTED)
+    .map((header) => `${show(header)}${orClosest(likelyAttributes(header, names))}`);
   return `${count} no attribute of the pool: ${list(listed, unknown.length)}; rename them, map them in poolsync.yaml, or ignore them with --ignore-unknown`;
+}
+
+/** Attributes that a header may mean: what a system calls so, or what is spelled nearly so. */
+function likelyAttributes(header: string, names: readonly string[]): readonly string[] {
+  const meaning = vendorMeaning(header);
+  if (meaning === "username") return [];
+  return meaning !== undefined && names.includes(meaning) ? [meaning] : closest(header, names);
+}
+
+/** Columns that may have taken the place of another: spelled nearly so, or called so by another system. */
+function likelyColumns(column: string, headers: readonly string[]): readonly string[] {
+  const meaning = vendorMeaning(column);
+  const alike = headers.filter((header) => meaning !== undefined && vendorMeaning(header) === meaning);
+  const near = closest(column, headers);
+  return near.length > 0 ? near : alike.slice(0, 3);
 }
 
 function orClosest(names: readonly string[]): string {

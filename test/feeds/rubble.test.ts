@@ -153,8 +153,11 @@ test("a file is counted through for the word null, in each column and in its dep
   const csv = await readAll("id,last\n1,Null\n2,NULL\n3,x\n4,\n");
   assert.deepEqual([...csv.checked.nullWords], [["last", 2]]);
   const json = await readAll('[{"id":"1","name":{"last":"Null","all":["x","null"]},"n":null}]');
-  assert.deepEqual([...json.checked.nullWords], [
-    ["name.last", 1],
-    ["name.all[1]", 1],
-  ]);
+  assert.deepEqual(
+    [...json.checked.nullWords],
+    [
+      ["name.last", 1],
+      ["name.all[1]", 1],
+    ],
+  );
 });
