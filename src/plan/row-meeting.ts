@@ -22,7 +22,7 @@ const BATCH = 500;
 
 /** `aliases`: of which of the attributes that users sign in with some row gives a value. */
 export function createRowMeeting(planning: Planning, matches: RowMatches, aliases: ReadonlySet<string>): RowMeeting {
-  const { profile, scratch, baseline, unlisted, names, bodies } = planning;
+  const { profile, scratch, baseline, unlisted, names, nearNames, bodies } = planning;
 
   /** Notes which of the sign-in names that rows want are the user's already. */
   function noteOwned(user: ListedUser): void {
@@ -41,6 +41,7 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
     noteOwned(user);
     let [met, differs] = [0, false];
     for (const { key, attribute, value, isTheirs } of names.leadingTo(user)) {
+      const before = met;
       for (const { row, body } of scratch.rowsOf(key)) {
         const taken = bodies.taken(body);
         const { username, person: planned } = taken.change;
@@ -56,6 +57,7 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
         differs ||= taken.change.units.some(({ name }, at) => isFlag(name) || match.diffs[at]?.action !== "unchanged");
         if ((met += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
       }
+      if (met === before) nearNames.note(value);
     }
     return differs;
   }
@@ -104,13 +106,15 @@ async function compareWithLedgers(
 }
 
 /** Leaves rows of usernames that the pool does not list to the write: see `Unlisted`. */
-function matchUnlisted({ names, bodies }: Planning, matches: RowMatches): void {
+function matchUnlisted({ names, nearNames, bodies }: Planning, matches: RowMatches): void {
   // Matches are added after the walk, which reads them.
   const rows = bodies
     .walk()
     .filter(({ user, taken: { change } }) => {
       // Who had an account when a plan was made, and is not there any more, was deleted.
-      return user === undefined && change.person?.account === undefined && names.mayBeUsername(change.username);
+      if (user !== undefined || change.person?.account !== undefined) return false;
+      // Who is called nearly so is meant more likely than somebody who is not listed yet.
+      return names.mayBeUsername(change.username) && nearNames.hint(change.username) === undefined;
     })
     .toArray();
   for (const { row, taken } of rows) {
