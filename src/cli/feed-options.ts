@@ -37,7 +37,18 @@ export function feedOptions(command: Command): Command {
       "--duplicates <what>",
       "of rows that disagree about one user at one time: refuse all, or let the last stand (default: refuse)",
       choice("--duplicates", ["last", "refuse"]),
-    );
+    )
+    .option(
+      "--normalize <form>",
+      "write values in this form of Unicode (default: as the file has them)",
+      choice("--normalize", ["nfc"]),
+    )
+    .option(
+      "--rubble <what>",
+      "what spreadsheets leave behind, such as #REF! or 1.2E+15: refuse it, or off (default: refuse)",
+      choice("--rubble", ["refuse", "off"]),
+    )
+    .option("--blank <word>", "a word that means nothing, such as NULL or -; may be repeated", several);
 }
 
 /** Of the commands that hold a plan against its guards. */

@@ -26,6 +26,8 @@ import {
   attributeFaults,
   attributesForm,
   attributesOf,
+  cellForms,
+  cellRulesOf,
   matchForm,
   usernameForm,
   usernameOf,
@@ -178,6 +180,7 @@ const feed = map("a feed with its `username` and `attributes`", {
   schedule: scheduleForm.optional(),
   fetch: fetchForm.optional(),
   snapshotAge: snapshotAgeForm.optional(),
+  ...cellForms,
   events: eventsForm.optional(),
 });
 
@@ -257,6 +260,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       ignored: ignore ?? [],
       unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
       versionColumn: version,
+      ...cellRulesOf(setting),
     });
     settings[feedName] = {
       ...others,

@@ -5,6 +5,7 @@ import { IDENTIFIERS } from "../core/identifier.ts";
 import { contactOf, isContact, VERIFIED } from "../core/unit.ts";
 import { entriesOf, form, map, scalar, text, type Entries } from "./config-form.ts";
 import type { AttributeMapping } from "../feeds/mapping.ts";
+import { blankWord, type CellRules } from "../feeds/rubble.ts";
 import { transformFault, type Transform } from "../feeds/transform.ts";
 
 const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
@@ -56,6 +57,38 @@ export const versionForm = z
   .transform((value) => (typeof value === "string" ? value : value.column));
 
 export const matchForm = text("the name of an attribute such as custom:employee_id");
+
+/** YAML takes NULL and null for nothing, where the word is meant. */
+const blankForm = z.union(
+  [
+    z.null().transform((): readonly string[] => ["NULL", "null"]),
+    z.union([z.string().min(1), z.number(), z.boolean()]).transform((word): readonly string[] => [String(word)]),
+  ],
+  { error: form("a word such as NULL") },
+);
+
+/** How the cells of a feed are read. */
+export const cellForms = {
+  normalize: z.literal("nfc", { error: form("`nfc`") }).optional(),
+  rubble: z.enum(["refuse", "off"], { error: form("`refuse` or `off`") }).optional(),
+  blank: z.array(blankForm, { error: form("a list of words such as NULL") }).optional(),
+};
+
+export function cellRulesOf({
+  normalize,
+  rubble,
+  blank,
+}: {
+  readonly normalize?: "nfc" | undefined;
+  readonly rubble?: "refuse" | "off" | undefined;
+  readonly blank?: readonly (readonly string[])[] | undefined;
+}): CellRules {
+  return defined({
+    normalize,
+    rubble: rubble === "off" ? rubble : undefined,
+    blank: blank?.flat().map(blankWord),
+  });
+}
 
 /** The column that names people, and what it holds where that is said. */
 export function usernameOf(said: z.output<typeof usernameForm>) {

@@ -5,6 +5,7 @@
 import { contactsOf, type Attribute, type Contacts } from "./contact.ts";
 import { planUnit, textOf } from "./payload.ts";
 import type { PoolProfile } from "./pool-schema.ts";
+import { composed } from "./text.ts";
 import { isPlain, type Unit } from "./unit.ts";
 
 /** A user as ListUsers shows them. */
@@ -49,7 +50,7 @@ export function compareUnit(
   const current = user.attributes.get(name) ?? "";
   if (isPlain(name)) {
     const desired = textOf(value);
-    if (desired === current) return { is: "unchanged" };
+    if (composed(desired) === composed(current)) return { is: "unchanged" };
     return { is: desired === "" ? "clear" : current === "" ? "set" : "change", message: false };
   }
   const plan = planUnit(profile, unit, contactsIn(user));

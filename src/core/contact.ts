@@ -4,6 +4,7 @@
  */
 import type { LetterKind } from "./failure.ts";
 import type { InvalidReason, PoolProfile } from "./pool-schema.ts";
+import { composed } from "./text.ts";
 import { contactOf, flagOf } from "./unit.ts";
 import type { UnitValue } from "./unit.ts";
 
@@ -119,6 +120,6 @@ function planFlag(name: string, verified: boolean, contacts: Contacts | undefine
 }
 
 function isSame(profile: Pick<PoolProfile, "caseSensitive">, name: string, one: string, other: string): boolean {
-  if (name === "email" && !profile.caseSensitive) return one.toLowerCase() === other.toLowerCase();
-  return one === other;
+  const [was, is] = [composed(one), composed(other)];
+  return name === "email" && !profile.caseSensitive ? was.toLowerCase() === is.toLowerCase() : was === is;
 }

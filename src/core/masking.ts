@@ -1,4 +1,5 @@
 /** What may be shown of a person's data: masked, and without what could move a terminal's cursor. */
+import { visible } from "./text.ts";
 import { contactOf, type UnitValue } from "./unit.ts";
 
 /** A value as it may be shown. */
@@ -32,7 +33,7 @@ function first(text: string): string {
   return printable(Array.from(text)[0] ?? "");
 }
 
-/** Text from a feed cannot move the terminal's cursor or colour it. */
+/** Text from a feed cannot move the terminal's cursor or colour it, and what nobody would see of it is named. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
+  return visible(text);
 }

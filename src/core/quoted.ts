@@ -3,12 +3,14 @@
  * a file's name, in the wrong order, on standard input, behind a mistyped option.
  */
 
+import { visible } from "./text.ts";
+
 /** A message shows no more of what was typed. */
 const LONGEST = 80;
 
-/** `text` between backticks, shortened, and without tokens. */
+/** `text` between backticks, shortened, without tokens, and with what nobody would see of it by name. */
 export function quoted(text: string): string {
-  return `\`${withoutTokens(text).slice(0, LONGEST)}\``;
+  return `\`${visible(withoutTokens(text).slice(0, LONGEST))}\``;
 }
 
 /** What stands for a token. */

@@ -7,6 +7,11 @@ type RowFault =
   | "stale"
   | "version-ahead"
   | "not-text"
+  | "hidden-character"
+  | "spreadsheet-error"
+  | "word-for-nothing"
+  | "apostrophe-before-digits"
+  | "powers-of-ten"
   | "not-true-or-false"
   | "verified-not-said"
   | "bad-phone-number"
@@ -50,6 +55,11 @@ const ADVICE: Readonly<Record<InvalidReason | RowFault, string>> = {
   stale: "Something newer was there before: where the file is right, give it a later time with `touch` or `--as-of`.",
   "version-ahead": "The row is of a time that has not come yet: look at the clock of the source.",
   "not-text": `It is an object or a list, and no text. ${CORRECT}`,
+  "hidden-character": `It holds a control, or a character that nobody sees, in its middle. ${CORRECT}`,
+  "spreadsheet-error": `It is an error of a spreadsheet. ${CORRECT}`,
+  "word-for-nothing": "It is a word for nothing: export it blank, or list it under `blank`.",
+  "apostrophe-before-digits": `A spreadsheet's apostrophe stands before the digits. ${CORRECT}`,
+  "powers-of-ten": "It is a number in powers of ten, as spreadsheets show long ones: format the column as text.",
   "not-true-or-false": `The flag says neither yes nor no. ${CORRECT}`,
   "verified-not-said": "The flag's column is blank, and nothing else says what becomes of the flag.",
   "bad-phone-number": `It is no phone number. ${CORRECT}`,

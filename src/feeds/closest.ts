@@ -1,3 +1,5 @@
+import { columnKey } from "../core/text.ts";
+
 /** How many letters must be changed, added or left out to make one word the other. */
 export function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
@@ -14,10 +16,12 @@ export function editDistance(a: string, b: string): number {
 
 /** One spelling of a name: `Given Name`, `given-name` and `given_name` are the same. */
 export function normalName(name: string): string {
-  return name
-    .trim()
-    .toLowerCase()
-    .replace(/[\s_.-]+/g, "_");
+  return columnKey(name).replace(/[\s_.-]+/g, "_");
+}
+
+/** A swapped pair of letters is two slips; a short word is near to everything. */
+function mostSlips(length: number): number {
+  return length < 4 ? Math.floor(length / 3) : Math.max(2, Math.floor(length / 3));
 }
 
 /** Up to `limit` of the names that the word most likely means, the closest first; none where all are far off. */
@@ -28,7 +32,7 @@ export function closest(word: string, names: readonly string[], limit = 3): stri
     const distance = Math.min(editDistance(wanted, bare), editDistance(wanted, normalName(name)));
     return { name, bare, distance };
   });
-  const misspelt = measured.filter(({ bare, distance }) => distance <= Math.max(2, Math.floor(bare.length / 3)));
+  const misspelt = measured.filter(({ bare, distance }) => distance <= mostSlips(Math.min(bare.length, wanted.length)));
   // `Work Email` means `email` although it is five letters away from it, but that says less than a slip of the pen.
   const within = measured.filter(
     ({ bare }) => Math.min(bare.length, wanted.length) >= 4 && (wanted.includes(bare) || bare.includes(wanted)),

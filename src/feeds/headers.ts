@@ -1,13 +1,16 @@
 import { defined } from "../core/defined.ts";
 import { IDENTIFIERS } from "../core/identifier.ts";
+import { visible } from "../core/text.ts";
 import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
+import { asSpelled, spelledLike } from "./column-spelling.ts";
 import { closest, normalName } from "./closest.ts";
 import { columnName, columnPath, EACH } from "./column-path.ts";
 import { allNames, knownColumns, type Columns } from "./columns.ts";
 import { FeedError } from "./feed-error.ts";
 import { columnsOf, mappedColumns } from "./mapping.ts";
 import type { AttributeMapping, Mapping } from "./mapping.ts";
+import { vendorMeaning } from "./vendor-headers.ts";
 
 /** The standard attributes of every user pool, but for `sub`, which nobody can write. */
 const STANDARD_ATTRIBUTES: readonly string[] = [
@@ -34,6 +37,8 @@ const STANDARD_ATTRIBUTES: readonly string[] = [
 
 /** Names of columns that say which user a row is about. A `sub` beside a username is left alone. */
 const USERNAME_HEADERS = [["username", "user_name", "cognito:username"], ["sub"]];
+/** In the header of Cognito's own import, and no attribute. */
+const IMPORT_ONLY: ReadonlySet<string> = new Set(["cognito:mfa_enabled"]);
 /** How many columns one message lists. */
 const LISTED = 20;
 
@@ -62,7 +67,7 @@ export function mapHeaders(given: Columns, options: HeaderOptions): Mapping {
   const unknown: string[] = [];
   for (const header of given.names) {
     if (header === usernameColumn) continue;
-    if (USERNAME_HEADERS.flat().includes(normalName(header))) {
+    if (USERNAME_HEADERS.flat().includes(normalName(header)) || IMPORT_ONLY.has(normalName(header))) {
       ids.push(header);
       continue;
     }
@@ -124,8 +129,16 @@ export interface ColumnOptions {
  * left over unless it is ignored, or a guard stops the plan anyway. Throws one FeedError with all that is wrong: nothing
  * can be planned without the username, the version or any attribute.
  */
-export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOptions): Mapping {
+export function fitColumns(configured: Mapping, given: Columns, options: ColumnOptions): Mapping {
   const headers = showable(allNames(given), given);
+  const { mapping, doubles } = asSpelled(configured, given);
+  if (doubles.length > 0) {
+    const each = doubles.map(
+      ({ column, names }) =>
+        `column ${show(column)} of the mapping means each of ${names.map(show).join(" and ")}: rename one of them, or put it under \`ignore\``,
+    );
+    throw columnsError(options.name, each);
+  }
   const mapped = mappedColumns(mapping);
   const unknown = given.unknown(knownColumns(mapped, mapping.ignored));
   const lacks = (column: string): boolean => !given.has(column);
@@ -135,7 +148,7 @@ export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOpti
       .filter(lacks)
       .slice(0, 1)
       .map((column) => {
-        const [likely] = closest(column, showable(unknown, given), 1);
+        const [likely] = likelyColumns(column, showable(unknown, given));
         return defined({ attribute: attribute.name, column, likely: likely && short(likely) });
       }),
   );
@@ -145,7 +158,7 @@ export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOpti
   const absent = new Set((leavesOut ? needed : [...mapped]).filter(lacks));
   const problems = [...absent].map(
     (column) =>
-      `column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}: map the one that took its place, or take it out`,
+      `column ${show(column)} of the mapping is not there${orClosest(likelyColumns(column, headers))}: map the one that took its place, or take it out`,
   );
   const guarded = options.missing === "guard" && missing.length > 0;
   if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown && !guarded) {
@@ -195,9 +208,13 @@ function showable(names: readonly string[], { names: top }: Columns): readonly s
 
 function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOptions): string {
   if (usernameColumn !== undefined) {
-    if (given.has(usernameColumn)) return usernameColumn;
+    const [found = usernameColumn, other] = spelledLike(usernameColumn, given);
+    if (other !== undefined) {
+      throw columnsError(name, [`column ${show(usernameColumn)} means each of ${show(found)} and ${show(other)}`]);
+    }
+    if (given.has(found)) return found;
     throw columnsError(name, [
-      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, showable(allNames(given), given)))}`,
+      `it has no column ${show(usernameColumn)} for the username${orClosest(likelyColumns(usernameColumn, showable(allNames(given), given)))}`,
     ]);
   }
   for (const wanted of USERNAME_HEADERS) {
@@ -213,8 +230,10 @@ function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOption
   const [records] = /^\w+\[\*\](?=\.)/.exec(names.find((one) => one.includes("[*].")) ?? "") ?? [];
   const orList =
     records === undefined ? "" : `, or with --records where the list of records is, such as ${show(records)}`;
+  const ids = names.filter((header) => vendorMeaning(header) === "username");
+  const perhaps = ids.length === 0 ? "" : `, perhaps ${ids.slice(0, 3).map(show).join(" or ")}`;
   throw columnsError(name, [
-    `none of its columns is called username or sub; say which one names the user with --username-column${orList} (there are: ${list(names.map(show))})`,
+    `none of its columns is called username or sub; say which one names the user with --username-column${perhaps}${orList} (there are: ${list(names.map(show))})`,
   ]);
 }
 
@@ -242,8 +261,25 @@ function verifiedProblem(name: string, column: string): string {
 
 function unknownProblem(unknown: readonly string[], names: readonly string[]): string {
   const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
-  const listed = unknown.slice(0, LISTED).map((header) => `${show(header)}${orClosest(closest(header, names))}`);
+  const listed = unknown
+    .slice(0, LISTED)
+    .map((header) => `${show(header)}${orClosest(likelyAttributes(header, names))}`);
   return `${count} no attribute of the pool: ${list(listed, unknown.length)}; rename them, map them in poolsync.yaml, or ignore them with --ignore-unknown`;
+}
+
+/** Attributes that a header may mean: what a system calls so, or what is spelled nearly so. */
+function likelyAttributes(header: string, names: readonly string[]): readonly string[] {
+  const meaning = vendorMeaning(header);
+  if (meaning === "username") return [];
+  return meaning !== undefined && names.includes(meaning) ? [meaning] : closest(header, names);
+}
+
+/** Columns that may have taken the place of another: spelled nearly so, or called so by another system. */
+function likelyColumns(column: string, headers: readonly string[]): readonly string[] {
+  const meaning = vendorMeaning(column);
+  const alike = headers.filter((header) => meaning !== undefined && vendorMeaning(header) === meaning);
+  const near = closest(column, headers);
+  return near.length > 0 ? near : alike.slice(0, 3);
 }
 
 function orClosest(names: readonly string[]): string {
@@ -254,9 +290,9 @@ function show(name: string): string {
   return `\`${short(name)}\``;
 }
 
-/** A column's name for a message: short, on one line. */
+/** A column's name for a message: short, on one line, and nothing in it unseen. */
 function short(name: string): string {
-  const flat = name.replace(/\s+/g, " ");
+  const flat = visible(name);
   return flat.length > 60 ? `${flat.slice(0, 59)}…` : flat;
 }
 

@@ -1,12 +1,15 @@
 import type { Identifier } from "../core/identifier.ts";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { MissingColumn } from "../core/guards.ts";
+import { defined } from "../core/defined.ts";
+import { composed } from "../core/text.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
-import { cellOf, type Cell } from "./cell.ts";
+import { cellOf, valueCell, type Cell } from "./cell.ts";
 import { createColumnCollector, knownColumns } from "./columns.ts";
 import { parseInstant } from "./date.ts";
 import { fault } from "./record.ts";
+import type { CellRules } from "./rubble.ts";
 import type { FieldsRecord, RowFault } from "./record.ts";
 import { applyTransforms, fillTemplate, templateColumns } from "./transform.ts";
 import type { Transform } from "./transform.ts";
@@ -30,7 +33,7 @@ export interface AttributeMapping {
 }
 
 /** How a record becomes a change. */
-export interface Mapping {
+export interface Mapping extends CellRules {
   readonly usernameColumn: string;
   /** What that column holds, where the feed says it; else what it holds is told by its form. */
   readonly identifier?: Identifier;
@@ -64,8 +67,12 @@ export interface RecordContext {
   readonly asOfMs: number;
   /** The number of the record in its feed, so that a later one of the same user wins; 0 where its arrival is to decide. */
   readonly row: number;
+  /** Whether the word `null` stands in one row of that column alone, in any case of letters; absent where nobody counted. */
+  readonly isOnlyNull?: (column: string) => boolean;
 }
 
+/** Attributes that are somebody's name, which may be Null. */
+const NAMES: ReadonlySet<string> = new Set(["name", "given_name", "family_name", "middle_name", "nickname"]);
 /** Cognito's own pattern of a username. */
 const USERNAME = /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u;
 
@@ -75,6 +82,24 @@ export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
   if (mapping.versionColumn !== undefined) columns.add(mapping.versionColumn);
   for (const attribute of mapping.attributes) for (const column of columnsOf(attribute)) columns.add(column);
   return columns;
+}
+
+/** The mapping with other names of its columns. */
+export function withColumns(mapping: Mapping, nameOf: (column: string) => string): Mapping {
+  const renamed = (column: string | undefined): string | undefined => column && nameOf(column);
+  return defined({
+    ...mapping,
+    usernameColumn: nameOf(mapping.usernameColumn),
+    versionColumn: renamed(mapping.versionColumn),
+    attributes: mapping.attributes.map((attribute) =>
+      defined({
+        ...attribute,
+        column: renamed(attribute.column),
+        verifiedColumn: renamed(attribute.verifiedColumn),
+        template: attribute.template && fillTemplate(attribute.template, (column) => `{${nameOf(column)}}`),
+      }),
+    ),
+  });
 }
 
 /** The columns that one attribute is made of. */
@@ -93,7 +118,7 @@ export function mapRecord(mapping: Mapping, record: FieldsRecord, context: Recor
   const units: Unit[] = [];
   const invalid: InvalidUnit[] = [];
   for (const attribute of mapping.attributes) {
-    const mapped = mapAttribute(attribute, record);
+    const mapped = mapAttribute(attribute, record, mapping, context);
     if (mapped === undefined) continue;
     if ("reason" in mapped) invalid.push(mapped);
     else units.push({ name: attribute.name, value: mapped });
@@ -120,9 +145,10 @@ export function createUnknownCheck(mapping: Mapping): (record: FieldsRecord) => 
   };
 }
 
-function usernameOf({ usernameColumn: column, match }: Mapping, record: FieldsRecord): string | RowFault {
+function usernameOf(mapping: Mapping, record: FieldsRecord): string | RowFault {
+  const { usernameColumn: column, match } = mapping;
   const { line } = record;
-  const cell = cellOf(column, record);
+  const cell = valueCell(column, record, mapping);
   if (cell.kind === "unreadable") {
     return cell.reason === "not-text"
       ? fault(line, "bad-username", "Expected the username to be text, got an object or a list.")
@@ -150,8 +176,11 @@ function versionOf(column: string | undefined, record: FieldsRecord, asOfMs: num
   );
 }
 
-function templateCell(template: string, record: FieldsRecord): Cell {
-  const cells = new Map(templateColumns(template).map((column) => [column, cellOf(column, record)]));
+/** What a column of the record has for an attribute. */
+type CellIn = (column: string) => Cell;
+
+function templateCell(template: string, cellIn: CellIn): Cell {
+  const cells = new Map(templateColumns(template).map((column) => [column, cellIn(column)]));
   const kinds = new Set(Array.from(cells.values(), ({ kind }) => kind));
   // Half a name is not a name: one column that is not there makes the whole absent.
   for (const kind of ["unreadable", "absent"] as const) {
@@ -166,17 +195,23 @@ function templateCell(template: string, record: FieldsRecord): Cell {
   return text === "" ? { kind: "blank" } : { kind: "text", text };
 }
 
-function sourceCell(attribute: AttributeMapping, record: FieldsRecord): Cell {
-  if (attribute.column !== undefined) return cellOf(attribute.column, record);
-  if (attribute.template !== undefined) return templateCell(attribute.template, record);
+function sourceCell(attribute: AttributeMapping, cellIn: CellIn): Cell {
+  if (attribute.column !== undefined) return cellIn(attribute.column);
+  if (attribute.template !== undefined) return templateCell(attribute.template, cellIn);
   return attribute.constant === undefined || attribute.constant === ""
     ? { kind: "blank" }
     : { kind: "text", text: attribute.constant };
 }
 
-function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitValue | InvalidUnit | undefined {
+function mapAttribute(
+  attribute: AttributeMapping,
+  record: FieldsRecord,
+  rules: CellRules,
+  { isOnlyNull }: RecordContext,
+): UnitValue | InvalidUnit | undefined {
   const { name } = attribute;
-  const cell = sourceCell(attribute, record);
+  const counted = NAMES.has(name) ? isOnlyNull : undefined;
+  const cell = sourceCell(attribute, (column) => valueCell(column, record, rules, counted));
   if (cell.kind === "absent") return undefined;
   if (cell.kind === "unreadable") return invalidUnit(name, cell.reason, cell.detail);
   const isFlag = contactOf(name) !== undefined;
@@ -188,9 +223,10 @@ function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitVa
     const verified = booleanOf(outcome.text);
     return verified === undefined ? notBoolean(name) : { kind: "as-is", verified };
   }
-  if (!isContact(name)) return { kind: "text", text: outcome.text };
-  const verified = verifiedOf(attribute, record);
-  return typeof verified === "string" ? { kind: "text", text: outcome.text, verified } : verified;
+  const text = rules.normalize === "nfc" ? composed(outcome.text) : outcome.text;
+  if (!isContact(name)) return { kind: "text", text };
+  const verified = verifiedOf(attribute, record, rules);
+  return typeof verified === "string" ? { kind: "text", text, verified } : verified;
 }
 
 /**
@@ -199,9 +235,9 @@ function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitVa
  * be verified. Cognito then sets the flag to false by itself, and writes to the person where the pool verifies
  * automatically. A blank flag says nothing, and leaves it to the mapping.
  */
-function verifiedOf(attribute: AttributeMapping, record: FieldsRecord): Verified | InvalidUnit {
+function verifiedOf(attribute: AttributeMapping, record: FieldsRecord, rules: CellRules): Verified | InvalidUnit {
   const cell: Cell =
-    attribute.verifiedColumn === undefined ? { kind: "absent" } : cellOf(attribute.verifiedColumn, record);
+    attribute.verifiedColumn === undefined ? { kind: "absent" } : valueCell(attribute.verifiedColumn, record, rules);
   const text = cell.kind === "text" ? cell.text.trim() : "";
   if (cell.kind === "unreadable") return notBoolean(attribute.name);
   if (text === "") {

@@ -6,6 +6,7 @@ import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
 import type { FeedEvents } from "./missed.ts";
+import { createNearNames, type NearNames } from "./near-names.ts";
 import { createRowAsking, type RowAsking } from "./row-asking.ts";
 import { createRowBodies, type RowBodies } from "./row-bodies.ts";
 import { createRowNames, type RowNames } from "./row-names.ts";
@@ -36,6 +37,7 @@ export interface Planning extends PlannerOptions {
   readonly names: RowNames;
   readonly bodies: RowBodies;
   readonly asking: RowAsking;
+  readonly nearNames: NearNames;
   /** The attributes by which users of the pool sign in, of which two users cannot have the same value. */
   readonly poolAliases: ReadonlySet<string>;
 }
@@ -47,6 +49,7 @@ export function createPlanning(options: PlannerOptions): Planning {
     names: createRowNames(profile, mapping, scratch),
     bodies: createRowBodies(keyring, scratch),
     asking: createRowAsking(profile),
+    nearNames: createNearNames(),
     poolAliases: new Set([...profile.usernameAttributes, ...profile.aliasAttributes]),
   };
 }

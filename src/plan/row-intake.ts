@@ -23,7 +23,7 @@ export function questionsAbout({ asked }: Pick<RowNames, "asked">, { change }: T
 }
 
 export function createRowIntake(planning: Planning, matches: RowMatches): RowIntake {
-  const { profile, scratch, baseline, mapping, guards, bodies, names, asking, poolAliases } = planning;
+  const { profile, scratch, baseline, mapping, guards, bodies, names, asking, nearNames, poolAliases } = planning;
   const protectedAttributes = new Set(guards.protectAttributes);
   const aliases = new Set<string>();
   let rows = 0;
@@ -70,6 +70,7 @@ export function createRowIntake(planning: Planning, matches: RowMatches): RowInt
       const taken = checked(record);
       const { username, units } = taken.change;
       const key = names.keyOf(username);
+      if (baseline === "live") nearNames.add(username);
       scratch.addRow(row, key, bodies.seal(taken));
       asking.add(questionsAbout(names, taken));
       for (const unit of units) noteWanted(username, unit);

@@ -8,7 +8,13 @@ import type { Planning } from "./planning.ts";
 import { unseen, type Match, type TakenRow } from "./row-match.ts";
 import type { ScratchRow } from "./scratch.ts";
 
-export function createRowJudgement({ profile, guards, names, bodies }: Planning): (row: ScratchRow) => PlannedRow {
+export function createRowJudgement({
+  profile,
+  guards,
+  names,
+  nearNames,
+  bodies,
+}: Planning): (row: ScratchRow) => PlannedRow {
   const protectedUsers = new Set(guards.protectUsers.map((name) => canonicalUsername(profile, name)));
 
   return ({ row, body, user, match: text, fault, settled }) => {
@@ -17,7 +23,11 @@ export function createRowJudgement({ profile, guards, names, bodies }: Planning)
     const { line } = record;
     const name = record.change.username;
     if (fault !== undefined && isPlanFault(fault)) return faultyRow(line, fault, name);
-    if (user === undefined) return faultyRow(line, "user-unknown", name);
+    if (user === undefined) {
+      const unknown = faultyRow(line, "user-unknown", name);
+      const hint = nearNames.hint(name);
+      return hint === undefined ? unknown : { ...unknown, detail: `${unknown.detail} ${hint}` };
+    }
     const match = text === undefined ? unseen(record) : bodies.match(text);
     const { username, found, federated = [], changed, lookedAt, person } = match;
     if (protectedUsers.has(canonicalUsername(profile, username))) return faultyRow(line, "protected-user", name);
@@ -66,6 +76,6 @@ function judgeUnits(
   return { units, invalid };
 }
 
-function faultyRow(line: number, reason: PlanFault, name: string): PlannedRow {
+function faultyRow(line: number, reason: PlanFault, name: string): Extract<PlannedRow, { kind: "fault" }> {
   return { kind: "fault", line, reason, detail: PLAN_FAULTS[reason], name };
 }

@@ -1,6 +1,8 @@
 /** Looks for the user of each row: among the users of the pool as a scan lists them, or in what poolsync wrote last. */
 import { canonicalUsername } from "../core/pool-schema.ts";
+import { isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
+import { composed } from "../core/text.ts";
 import { isContact, isFlag } from "../core/unit.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import type { Planning } from "./planning.ts";
@@ -20,7 +22,7 @@ const BATCH = 500;
 
 /** `aliases`: of which of the attributes that users sign in with some row gives a value. */
 export function createRowMeeting(planning: Planning, matches: RowMatches, aliases: ReadonlySet<string>): RowMeeting {
-  const { profile, scratch, baseline, unlisted, names, bodies } = planning;
+  const { profile, scratch, baseline, unlisted, names, nearNames, bodies } = planning;
 
   /** Notes which of the sign-in names that rows want are the user's already. */
   function noteOwned(user: ListedUser): void {
@@ -38,7 +40,8 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
   async function meet(user: ListedUser, lookedAt: number): Promise<boolean> {
     noteOwned(user);
     let [met, differs] = [0, false];
-    for (const { key, attribute, isTheirs } of names.leadingTo(user)) {
+    for (const { key, attribute, value, isTheirs } of names.leadingTo(user)) {
+      const before = met;
       for (const { row, body } of scratch.rowsOf(key)) {
         const taken = bodies.taken(body);
         const { username, person: planned } = taken.change;
@@ -46,11 +49,15 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
         // A plan that was made before knows how its row named them, and when that was asked.
         const person = planned?.name === undefined ? found : { ...found, name: planned.name };
         const match = { ...lookAt(planning, taken, user), lookedAt, person };
-        matches.add({ row, user: user.sub, isVerified: isTheirs, taken, match });
+        // Of two who are spelled alike, with accents of their own or not, the row means the one who is spelled as it says.
+        const isAlike = value !== username && composed(value) === composed(username);
+        const isVerified = !isAlike && (isTheirs || (!isAliasAttribute(attribute) && value === username));
+        matches.add({ row, user: user.sub, isVerified, taken, match });
         // A flag waits its turn, and is looked at again, whatever is there.
         differs ||= taken.change.units.some(({ name }, at) => isFlag(name) || match.diffs[at]?.action !== "unchanged");
         if ((met += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
       }
+      if (met === before) nearNames.note(value);
     }
     return differs;
   }
@@ -99,13 +106,15 @@ async function compareWithLedgers(
 }
 
 /** Leaves rows of usernames that the pool does not list to the write: see `Unlisted`. */
-function matchUnlisted({ names, bodies }: Planning, matches: RowMatches): void {
+function matchUnlisted({ names, nearNames, bodies }: Planning, matches: RowMatches): void {
   // Matches are added after the walk, which reads them.
   const rows = bodies
     .walk()
     .filter(({ user, taken: { change } }) => {
       // Who had an account when a plan was made, and is not there any more, was deleted.
-      return user === undefined && change.person?.account === undefined && names.mayBeUsername(change.username);
+      if (user !== undefined || change.person?.account !== undefined) return false;
+      // Who is called nearly so is meant more likely than somebody who is not listed yet.
+      return names.mayBeUsername(change.username) && nearNames.hint(change.username) === undefined;
     })
     .toArray();
   for (const { row, taken } of rows) {

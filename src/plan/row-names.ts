@@ -6,6 +6,7 @@ import type { ListedUser } from "../core/comparison.ts";
 import { identifierOf, questionsOf } from "../core/identifier.ts";
 import type { Person, PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
+import { composed, spellings } from "../core/text.ts";
 import type { Unit } from "../core/unit.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Scratch } from "./scratch.ts";
@@ -15,6 +16,8 @@ export interface LedTo {
   /** As the rows have it. */
   readonly key: string;
   readonly attribute: string;
+  /** As the user has it. */
+  readonly value: string;
   /** Where several users have the name, the row means the one with whom this is true. */
   readonly isTheirs: boolean;
 }
@@ -61,7 +64,7 @@ export function createRowNames(
   const folds = (attribute: string): boolean =>
     !profile.caseSensitive && attribute.split(" ").some((one) => FOLDED.has(one));
   const nameOf = (attribute: string, value: string): string =>
-    scratch.name(attribute, folds(attribute) ? value.toLowerCase() : value);
+    scratch.name(attribute, composed(folds(attribute) ? value.toLowerCase() : value));
 
   return {
     nameOf,
@@ -82,14 +85,14 @@ export function createRowNames(
           // Where a text may be either, a username goes before an alias.
           const isOwnName = mayBe.length > 1 && (attribute === "username" || attribute === "sub");
           const isTheirs = isOwnName || user.attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
-          yield { key, attribute, isTheirs };
+          yield { key, attribute, value, isTheirs };
         }
       }
     },
     asked(username, sub) {
       // The list minds the case of usernames where the pool does not.
       if (sub !== undefined && !profile.caseSensitive) return [{ attribute: "sub", value: sub }];
-      return kindsOf(username).map((attribute) => ({ attribute, value: username }));
+      return kindsOf(username).flatMap((attribute) => spellings(username).map((value) => ({ attribute, value })));
     },
     looksToFind(username) {
       const [first] = kindsOf(username);
@@ -120,7 +123,11 @@ export function createRowNames(
       // A value that cannot be written never passes to another user.
       const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;
       const account = accountOf(user);
-      return stays ? { account } : { account, name: { attribute, value: username, askedAt } };
+      if (stays) return { account };
+      // The pool is asked by its own spelling.
+      const there = valueIn(user, attribute);
+      const value = composed(there) === composed(username) ? there : username;
+      return { account, name: { attribute, value, askedAt } };
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 import { z } from "zod";
 import type { CallOptions } from "../core/call-options.ts";
 import { accountMark, type Account, type Person } from "../core/person.ts";
+import { composed } from "../core/text.ts";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
@@ -20,7 +21,7 @@ import type { UnitValue } from "../core/unit.ts";
 export interface Keyring {
   /** Opaque and stable within the namespace: 32 digits of hex, which a command line takes for no option. */
   userKey(pool: string, canonicalUsername: string): string;
-  /** Equal for equal values of a unit. */
+  /** Equal for equal values of a unit, however their accents are spelled. */
   valueDigest(unit: string, value: UnitValue): string;
   /** For an e-mail address, a phone number or another name. */
   linkDigest(pool: string, attribute: string, value: string): string;
@@ -132,7 +133,7 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
   return {
     contentName,
     userKey: (pool, username) => digest("user", pool, username),
-    valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
+    valueDigest: (unit, value) => shortDigest("value", unit, composed(bodyOf(value))),
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
     accountMark: (pool, { sub, createdAt }) => accountMark(createdAt, shortDigest("account", pool, sub)),
     letterId: (user, unit, ...fault) => digest("letter", user, unit, ...fault),

@@ -49,3 +49,19 @@ test("a version that is mapped goes before the time of the event, and other sche
   assert.equal(timeOf(body, { scheme: "bamboohr" }), SIGNED);
   assert.equal(timeOf(body, { scheme: "hmac" }), SIGNED);
 });
+
+test("an event spells its keys as its sender does, and one that is spelled as it is mapped is the one that is meant", () => {
+  const given = (body: unknown): unknown => {
+    const event = {
+      feed: "hr",
+      scheme: "none",
+      contentType: "application/json",
+      body: Buffer.from(JSON.stringify(body)),
+    };
+    const [read] = readEvent(event, { mapping }, SIGNED);
+    return typeof read === "object" && read.is === "change" ? [read.change.username, read.change.units] : read;
+  };
+  const units = [{ name: "given_name", value: { kind: "text", text: "Ana" } }];
+  assert.deepEqual(given({ ID: "\u200Bana", "name\u200B": "Ana" }), ["ana", units]);
+  assert.deepEqual(given({ Id: "eve", id: "ana", name: "Ana", NAME: "Eve" }), ["ana", units]);
+});

@@ -157,7 +157,7 @@ describe("parked events", () => {
     const { stdout } = await dead("show", hr, crm, "--show-values");
     assert.match(stdout, /left +records 1, 3\n/);
     assert.match(stdout, /"mail":"eve@example.com"/);
-    assert.match(stdout, /body +x\uFFFD\[2J\n +two\uFFFD\n/);
+    assert.match(stdout, /body +x<U\+001B>\[2J\n +two<U\+202E>\n/);
     assert.doesNotMatch((await dead("show", hr, crm)).stdout, /example|two/);
     assert.equal((await json("show", one))["body"], "***");
     const { body, reason } = await json("show", forged);

@@ -48,6 +48,20 @@ const cases: readonly Case[] = [
     there: { given_name: "An" },
     says: quiet("change"),
   },
+  {
+    title: "the same value with an accent of its own",
+    name: "given_name",
+    value: text("Zoe\u0308"),
+    there: { given_name: "Zoë" },
+    says: unchanged,
+  },
+  {
+    title: "the same address with an accent of its own",
+    name: "email",
+    value: text("zoe\u0308@example.com", "mark"),
+    there: { email: "ZOË@example.com", email_verified: "true" },
+    says: unchanged,
+  },
   { title: "the same value", name: "given_name", value: text("Ana"), there: { given_name: "Ana" }, says: unchanged },
   {
     title: "another case of letters",

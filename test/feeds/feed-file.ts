@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkPass } from "../../src/feeds/check-pass.ts";
 import type { Checked } from "../../src/feeds/check-pass.ts";
+import { createColumnCollector, type Columns } from "../../src/feeds/columns.ts";
 import { FeedError } from "../../src/feeds/feed-error.ts";
 import type { FeedFault } from "../../src/feeds/feed-error.ts";
 import { readRecords } from "../../src/feeds/format.ts";
@@ -106,4 +107,11 @@ export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]>
   const all: Item[] = [];
   for await (const item of items) all.push(item);
   return all;
+}
+
+/** The columns that one record of JSON has. */
+export function collectColumns(record: FeedRecord): Columns {
+  const columns = createColumnCollector();
+  if (record.kind === "record") columns.add(record);
+  return columns;
 }

@@ -50,6 +50,7 @@ const COLUMNS = ["username", "a", "b", "c", "__proto__", "constructor", "flag"] 
 const cell = fc.oneof(
   fc.string({ unit: "binary" }).map((text) => MARK + text),
   fc.constantFrom(null, "", " ", "true", "no", "0", "2026-11-21", "21/11/2026", "+49 30 123456", "1e9", `${MARK}@x.yz`),
+  fc.constantFrom("NULL", "#REF!", "1.2E+15", `="${MARK}"`, "'00123", `\u200B${MARK}\u202E`, `${MARK}\u200D${MARK}`),
   fc.constantFrom("x".repeat(2049), "🦉".repeat(1024), "e\u0301".repeat(1025), "\ud800", "\0", "9".repeat(400)),
   fc.constantFrom("+".repeat(5000), "1".repeat(300_000), "a@".repeat(30_000), " ".repeat(50_000) + "x", "(".repeat(60)),
 );
@@ -90,14 +91,22 @@ describe("a record", () => {
         attributes: fc.array(attribute, { maxLength: 6 }),
         versionColumn: fc.constantFrom(undefined, "a", "__proto__"),
         unknown: fc.constantFrom("refuse" as const, "ignore" as const),
+        rules: fc.constantFrom(
+          {},
+          { normalize: "nfc" as const },
+          { rubble: "off" as const },
+          { blank: ["NULL", "no", "e\u0301"] },
+          { rubble: "off" as const, blank: ["-"] },
+        ),
       }),
     });
-    const property = fc.property(record, ({ cells, nested, mapping: { versionColumn, ...rest } }) => {
+    const property = fc.property(record, ({ cells, nested, mapping: { versionColumn, rules, ...rest } }) => {
       const read = recordOf(Object.fromEntries(cells), nested);
       const mapping: Mapping = {
         usernameColumn: "username",
         ignored: [],
         ...rest,
+        ...rules,
         ...(versionColumn === undefined ? {} : { versionColumn }),
       };
       const unknown = createUnknownCheck(mapping)(read);

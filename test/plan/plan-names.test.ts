@@ -54,6 +54,38 @@ describe("the names of a plan's rows", () => {
     assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "ann", "ann", "ann"]);
   });
 
+  test("mean whoever is spelled alike with accents of their own or not, and first who is spelled just so", async () => {
+    const [one, other] = [listed("zo\u00EB", {}), listed("zoe\u0308", {})];
+    for (const oneByOne of [false, true]) {
+      assert.deepEqual((await meant([row("zoe\u0308")], [one], { oneByOne })).whom, ["zo\u00EB"]);
+    }
+    assert.deepEqual((await meant([row("zo\u00EB"), row("zoe\u0308")], [one, other])).whom, ["zo\u00EB", "zoe\u0308"]);
+  });
+
+  test("that nobody has are told with what is near to them, and are not left to the write", async () => {
+    const pool = [
+      listed("00123", {}),
+      listed("Bob", {}),
+      listed("cem", { email: "cem@old.example" }),
+      listed("rené", {}),
+    ];
+    const rows = ["123", "bob", "cem@new.example", "rene", "dan"].map((name) => row(name));
+    const profile = { ...SIGN_IN, caseSensitive: true };
+    const plan = await stage.plan(rows, { pool, profile, unlisted: "write" });
+    const told = [...plan.rows()].map((each) => (each.kind === "fault" ? each.detail : each.username));
+    const unknown = "Expected the row to name a user of the pool; nobody in it matches. Somebody's";
+    assert.deepEqual(
+      told.map((text) => text.slice(0, unknown.length + 20)),
+      [
+        `${unknown} name differs from i`,
+        `${unknown} name differs from i`,
+        `${unknown} address has the sam`,
+        `${unknown} name is spelled nea`,
+        "dan",
+      ],
+    );
+  });
+
   test("mean nobody where another row gives them to somebody else", async () => {
     const rows = [row("ann@example.com", "bob@example.com"), row("bob@example.com", "new@example.com")];
     assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "name-given-away"]);

@@ -56,6 +56,13 @@ describe("a keyring", () => {
     assert.notEqual(keyring.valueDigest("name", { kind: "clear" }), keyring.valueDigest("email", { kind: "clear" }));
   });
 
+  test("has one digest for a value whose accents are spelled in two ways", () => {
+    const keyring = testKeyring(SECRET);
+    const digest = (text: string): string => keyring.valueDigest("name", { kind: "text", text });
+    assert.equal(digest("Zoe\u0308"), digest("Zoë"));
+    assert.notEqual(digest("Zoe"), digest("Zoë"));
+  });
+
   test("goes on naming what earlier versions have stored as they did", () => {
     const keyring = testKeyring(SECRET);
     assert.deepEqual(

@@ -5,7 +5,9 @@ import type { Change, InvalidUnit } from "../../core/change.ts";
 import { cellOf } from "../../feeds/cell.ts";
 import { parseInstant } from "../../feeds/date.ts";
 import { jsonRecords } from "../../feeds/json-records.ts";
-import { columnsOf, mapRecord, type Mapping } from "../../feeds/mapping.ts";
+import { asSpelled } from "../../feeds/column-spelling.ts";
+import { createColumnCollector } from "../../feeds/columns.ts";
+import { columnsOf, mappedColumns, mapRecord, type Mapping } from "../../feeds/mapping.ts";
 import { textRecord, type FeedRecord, type FieldsRecord } from "../../feeds/record.ts";
 import { defined } from "../../core/defined.ts";
 import type { CameEvent } from "../../store/sealed-event.ts";
@@ -123,14 +125,23 @@ function occurredAt({ scheme, body }: CameEvent): number | undefined {
   }
 }
 
+/** Each sender spells its keys as it likes; a key that is spelled as it is mapped is the one that is meant. */
+function asRecordSpells(mapping: Mapping, record: FieldsRecord): Mapping {
+  if ([...mappedColumns(mapping)].every((column) => cellOf(column, record).kind !== "absent")) return mapping;
+  const columns = createColumnCollector();
+  columns.add(record);
+  return asSpelled(mapping, columns).mapping;
+}
+
 /** None where it is part of a record, and has nothing of what is mapped. */
 function mapped(
-  given: Mapping,
+  configured: Mapping,
   record: FieldsRecord,
   asOfMs: number,
   { version, isPartial = false }: Extract<SenderRecord, { is: "record" }>,
 ): readonly EventRecord[] {
   const { line } = record;
+  const given = asRecordSpells(configured, record);
   const isAbsent = (column: string): boolean => cellOf(column, record).kind === "absent";
   const { versionColumn: column, attributes, usernameColumn } = given;
   // An event that says its own version may not have the column of the feed's file.

@@ -21,6 +21,7 @@ import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, mappedColumns, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
 import type { FeedRecord } from "../../feeds/record.ts";
 import { recordsFault } from "../../feeds/records-expression.ts";
+import { blankWord } from "../../feeds/rubble.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { TableSetting } from "../../feeds/table.ts";
 import { refuseAmbiguous, refuseMisread, refuseMisreadHeader } from "../../feeds/unusable.ts";
@@ -40,6 +41,9 @@ export interface FeedOptions extends TableOptions {
   readonly ignoreUnknown?: boolean;
   readonly asOf?: string;
   readonly duplicates?: "last" | "refuse";
+  readonly normalize?: "nfc";
+  readonly rubble?: "refuse" | "off";
+  readonly blank?: readonly string[];
 }
 
 /** A feed that was read through once, or (with --stream) that is about to be read for the only time. */
@@ -236,6 +240,11 @@ function fittingMapping(
   const { name } = input.source;
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
   const duplicates = flags.duplicates === "last" ? { duplicates: "last" as const } : {};
+  const cells = defined({
+    normalize: flags.normalize,
+    rubble: flags.rubble === "off" ? flags.rubble : undefined,
+    blank: flags.blank?.map(blankWord),
+  });
   if (feed === undefined) {
     const mapped = mapHeaders(input.columns, {
       name,
@@ -244,12 +253,13 @@ function fittingMapping(
       ...(usernameColumn === undefined ? {} : { usernameColumn }),
       ...(verified === undefined ? {} : { verified }),
     });
-    return { ...mapped, ...duplicates };
+    return { ...mapped, ...duplicates, ...cells };
   }
   const configured = feed.setting.mapping;
   const mapping: Mapping = {
     ...configured,
     ...duplicates,
+    ...cells,
     ...(usernameColumn === undefined ? {} : { usernameColumn }),
     ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
     attributes: configured.attributes.map((attribute) =>
@@ -297,10 +307,11 @@ export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: num
   const { records } = input.begun ?? (await openFeed(input.source, { records: input.records, table: input.table }));
   // Those of a file that was read through were all held against the mapping.
   const unknown = createUnknownCheck(input.checked === undefined ? mapping : { ...mapping, unknown: "ignore" });
+  const isOnlyNull = (column: string): boolean => input.checked?.nullWords.get(column) === 1;
   let row = 0;
   for await (const record of records) {
     row += 1;
-    const context = { asOfMs, row: input.besideEvents ? 0 : row };
+    const context = { asOfMs, row: input.besideEvents ? 0 : row, isOnlyNull };
     yield record.kind === "fault" ? record : (unknown(record) ?? mapRecord(mapping, record, context));
   }
 }
