@@ -5,6 +5,7 @@ import { globSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
 import { batchesOf, writeBatches } from "./support/batches.ts";
@@ -34,6 +35,7 @@ const LONGEST = join("chaos", "short.test.ts");
 const LONG = ["plan/memory", "cli/directory", "cli/passing-faults", "cli/schedule", "cli/directory-killed"];
 /** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
 const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
+const LIGHTER = pathToFileURL(join(root, "test", "support", "lighter-runner.ts")).href;
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -119,6 +121,7 @@ async function makeDirectory(dataDir: string): Promise<void> {
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=4", "--test-timeout=300000", "--test-reporter=spec"];
+  if (wanted.length === 0) nodeArgs.push(`--import=${LIGHTER}`);
   const batches = shared.flatMap((group, index) =>
     batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
   );
