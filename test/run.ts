@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { randomBytes } from "node:crypto";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
 import { batchesOf, writeBatches } from "./support/batches.ts";
@@ -24,16 +25,44 @@ const files = globSync("test/**/*.test.ts", { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
   .sort();
 const needs = files.map((file) => needsOf(join(root, file)));
-/** Rooms of many small files: a process that loads what one of them needs takes longer than most of its tests. */
-const SHARING = ["app", "cognito", "emulator"];
-/** How many of them share a process: one after the other, and some of them wait. */
+/**
+ * How many small files of a room share a process, one after the other, where everything is run: to load what one of them
+ * needs takes longer than most of its tests. A file that was asked for is run by itself.
+ */
 const FEW = 5;
-/** The chaos run, which takes a minute and more. */
-const LONGEST = join("chaos", "short.test.ts");
-/** These take a minute as well: begun last, they would keep one core busy and the other idle. */
-const LONG = ["plan/memory", "cli/directory", "cli/passing-faults", "cli/schedule", "cli/directory-killed"];
-/** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
-const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
+/** Each of these starts a fleet of processes, the longest one first. */
+const FLEETS = ["chaos/short", "chaos/killed-sync", "chaos/fleet"];
+/**
+ * These take half a minute and more as well: begun last, they would keep one core busy and the other idle. Those that
+ * mostly wait are begun beside those that compute.
+ */
+const LONG = [
+  "cli/directory",
+  "queues/delivery-embedded",
+  "app/upgraded",
+  "plan/memory",
+  "queues/delivery-redis",
+  "privacy",
+  "cli/passing-faults",
+  "store/fence",
+  "cli/directory-killed",
+  "store/embedded",
+  "cli/redis-lost",
+  "feeds/memory",
+  "cli/foreign-format",
+  "package",
+  "store/upgrade-embedded",
+  "demo",
+  "cli/store-replaced",
+  "store/embedded-store",
+  "store/damaged",
+];
+const long = new Set([...FLEETS, ...LONG].map((name) => join("test", `${name}.test.ts`)));
+/** A hook of no suite: it would be one of all the files of its process. */
+const HOOK = /^(?:before|after)(?:Each)?\(/m;
+/** What shares processes: unit tests, and the others room by room. */
+const shared = wanted.length > 0 ? [] : sharing();
+const LIGHTER = pathToFileURL(join(root, "test", "support", "lighter-runner.ts")).href;
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -55,17 +84,24 @@ if (files.length === 0) {
 }
 
 /**
- * Puts the files of test/chaos at equal distances, the longest one first: they start whole fleets of processes, and
- * starve one another where they run side by side.
+ * Puts the fleets at equal distances, the longest one first: they starve one another where they run side by side. Between
+ * them the long ones are first.
  */
 function spread(all: readonly (readonly string[])[]): readonly (readonly string[])[] {
   const isOf = (name: string, [first = "", ...more]: readonly string[]): boolean =>
-    more.length === 0 && first.startsWith(join("test", name));
-  const isLong = (batch: readonly string[]): boolean => LONG.some((name) => isOf(`${name}.test.ts`, batch));
-  const others = all.filter((batch) => !isOf("chaos", batch));
-  others.sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
-  const fleets = all.filter((batch) => isOf("chaos", batch));
-  fleets.sort((a, b) => Number(isOf(LONGEST, b)) - Number(isOf(LONGEST, a)));
+    more.length === 0 && first === join("test", `${name}.test.ts`);
+  const isFleet = (batch: readonly string[]): boolean => FLEETS.some((name) => isOf(name, batch));
+  const rank = (names: readonly string[], batch: readonly string[]): number => {
+    const at = names.findIndex((name) => isOf(name, batch));
+    return at === -1 ? names.length : at;
+  };
+  const ranked = (names: readonly string[], batches: readonly (readonly string[])[]) =>
+    batches.toSorted((a, b) => rank(names, a) - rank(names, b));
+  const others = ranked(
+    LONG,
+    all.filter((batch) => !isFleet(batch)),
+  );
+  const fleets = ranked(FLEETS, all.filter(isFleet));
   const distance = Math.ceil(others.length / Math.max(1, fleets.length));
   return [
     ...fleets.flatMap((fleet, index) => [fleet, ...others.slice(index * distance, (index + 1) * distance)]),
@@ -73,12 +109,13 @@ function spread(all: readonly (readonly string[])[]): readonly (readonly string[
   ];
 }
 
-/** Unit tests, or the others of a room. */
-function filesOf(room: string | undefined): readonly string[] {
-  return files.filter((file, index) => {
-    if (needs[index]?.isUnit) return room === undefined;
-    return room !== undefined && dirname(file) === join("test", room);
+/** Unit tests first. Those that are long, or have hooks of no suite, share with nobody. */
+function sharing(): readonly (readonly string[])[] {
+  const isUnit = (index: number): boolean => needs[index]?.isUnit ?? false;
+  const others = files.filter((file, index) => {
+    return !isUnit(index) && !long.has(file) && !HOOK.test(readFileSync(join(root, file), "utf8"));
   });
+  return [files.filter((_file, index) => isUnit(index)), ...Map.groupBy(others, dirname).values()];
 }
 
 async function main(): Promise<number> {
@@ -118,12 +155,13 @@ async function makeDirectory(dataDir: string): Promise<void> {
 }
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
-  const nodeArgs = ["--test", "--test-concurrency=4", "--test-timeout=300000", "--test-reporter=spec"];
+  const nodeArgs = ["--test", "--test-concurrency=5", "--test-timeout=300000", "--test-reporter=spec"];
+  if (wanted.length === 0) nodeArgs.push(`--import=${LIGHTER}`);
   const batches = shared.flatMap((group, index) =>
     batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
   );
-  const alone = files.filter((file) => !shared.some((group) => group.includes(file))).map((file) => [file]);
-  const ordered = spread([...batches, ...alone]).map((batch) => batch.map((file) => join(root, file)));
+  const others = files.filter((file) => !shared.some((group) => group.includes(file))).map((file) => [file]);
+  const ordered = spread([...batches, ...others]).map((batch) => batch.map((file) => join(root, file)));
   const written = await writeBatches(scratch, ordered);
   const child = spawn(process.execPath, [...nodeArgs, ...options, ...written], {
     cwd: root,

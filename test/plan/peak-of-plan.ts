@@ -12,11 +12,16 @@ import { PROFILE } from "../support/pool-profile.ts";
 
 const [, , directory = "", users = "one", rowsText = "0", values = "equal"] = process.argv;
 const rows = Number(rowsText);
+/** Of a kilobyte and more, so that rows that are held would be seen. */
+const ann = "Ann".padEnd(1024, "!");
 const named = (at: number): string => (users === "one" ? "u0" : `u${at}`);
 
 async function* records(): AsyncGenerator<PlannedRecord> {
   for (let at = 0; at < rows; at += 1) {
-    const name: Unit = { name: "given_name", value: { kind: "text", text: values === "differ" ? `Ann ${at}` : "Ann" } };
+    const name: Unit = {
+      name: "given_name",
+      value: { kind: "text", text: values === "differ" ? `${ann} ${at}` : ann },
+    };
     const mail: Unit = { name: "email", value: { kind: "text", text: "one@example.com", verified: "mark" } };
     const change = {
       username: named(at),

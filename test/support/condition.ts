@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 const LOOK_MS = 20;
-/** A look that opens an engine takes as much of a core as what it waits for: it leaves the others four times its own. */
+/**
+ * A look that opens an engine takes as much of a core as what it waits for: it leaves the others four times its own, and
+ * more the longer it waits, once more in so many milliseconds.
+ */
 const REST = 4;
+const MORE_REST_MS = 300;
 const LONGEST_REST_MS = 500;
 
 /**
@@ -14,7 +18,8 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   withinMs = 60_000,
 ): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const begunAt = performance.now();
+  const deadline = begunAt + withinMs;
   for (;;) {
     const lookedAt = performance.now();
     if (await holds()) return;
@@ -22,6 +27,7 @@ export async function until(
     if (now > deadline) {
       throw new Error(`Expected within ${withinMs} ms: ${typeof what === "string" ? what : what()}`);
     }
-    await sleep(Math.min(Math.max(LOOK_MS, (now - lookedAt) * REST), LONGEST_REST_MS));
+    const rest = (now - lookedAt) * (REST + (now - begunAt) / MORE_REST_MS);
+    await sleep(Math.min(Math.max(LOOK_MS, rest), LONGEST_REST_MS));
   }
 }
