@@ -66,19 +66,21 @@ const MAX_PAGES = 100;
 
 const GOT = z.object({ UserAttributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })) });
 
+const TOO_MANY = `Expected at most ${MAX_PAGES} pages of users with one value`;
+
+interface Listed {
+  readonly users: readonly ListedUser[];
+  /** There are more. */
+  readonly isCut: boolean;
+}
+
 /** An answer that is not in Cognito's form. It says nothing of what was in it. */
 class MalformedAnswerError extends Error {
   override readonly name = "MalformedAnswerError";
 }
 
 export function createUserDirectory(cognito: CognitoClient): UserDirectory {
-  /** `isCut`: there are more. */
-  async function list(
-    poolId: string,
-    attribute: string,
-    value: string,
-    signal?: AbortSignal,
-  ): Promise<{ readonly users: readonly ListedUser[]; readonly isCut: boolean }> {
+  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<Listed> {
     const Filter = filterOf(attribute, value);
     const users: ListedUser[] = [];
     let token: string | undefined;
@@ -97,11 +99,10 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     async readUser(poolId, name, { signal, ignoresCase = false } = {}) {
       try {
         if ("sub" in name) {
-          const { users } = await list(poolId, "sub", name.sub, signal);
-          return { ok: true, user: users.find(({ sub }) => sub === name.sub) };
+          return { ok: true, user: found(await list(poolId, "sub", name.sub, signal), ({ sub }) => sub === name.sub) };
         }
-        const { users } = await list(poolId, "username", name.username, signal);
-        return { ok: true, user: users.find(({ username }) => isSame(username, name.username, ignoresCase)) };
+        const listed = await list(poolId, "username", name.username, signal);
+        return { ok: true, user: found(listed, ({ username }) => isSame(username, name.username, ignoresCase)) };
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }
@@ -125,7 +126,9 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
           isSame(user.attributes.get(attribute), value, folds || attribute === "sub"),
         );
         // Another one may have verified it as well.
-        if (isCut) return { ok: true, is: "many", usernames: theirs.map(({ username }) => username) };
+        if (isCut && theirs.length > 1)
+          return { ok: true, is: "many", usernames: theirs.map(({ username }) => username) };
+        if (isCut) throw new MalformedAnswerError(TOO_MANY);
         return choose(theirs, attribute);
       } catch (thrown) {
         return refusalOf(thrown, signal);
@@ -136,7 +139,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
         const folds = ignoresCase && attribute !== "phone_number";
         const flag = verified ? flagOf(attribute) : undefined;
         const { users, isCut } = await list(poolId, attribute, value, signal);
-        if (isCut) throw new MalformedAnswerError(`Expected at most ${MAX_PAGES} pages of users with one value`);
+        if (isCut) throw new MalformedAnswerError(TOO_MANY);
         const owners = users.flatMap(({ username, sub, attributes }) => {
           if (!isSame(attributes.get(attribute), value, folds)) return [];
           if (flag !== undefined && attributes.get(flag)?.toLowerCase() !== "true") return [];
@@ -148,6 +151,13 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
       }
     },
   };
+}
+
+/** Whoever is not on a list that was cut may be behind it. */
+function found({ users, isCut }: Listed, is: (user: ListedUser) => boolean): ListedUser | undefined {
+  const user = users.find(is);
+  if (user === undefined && isCut) throw new MalformedAnswerError(TOO_MANY);
+  return user;
 }
 
 function choose(users: readonly ListedUser[], attribute: LinkAttribute): ResolveAnswer {
