@@ -354,8 +354,19 @@ feeds:
     assert.deepEqual(await guarded("{ people: 100, within: 1h }", "{ people: 7 }"), {
       people: 7,
       withinMs: 3_600_000,
-      sameValue: 150,
+      sameValue: 10,
     });
+    for (const [all, own, sameValue] of [
+      ["{ people: 5000 }", "{}", 1_500],
+      ["{ people: 5000 }", "{ within: 1h }", 1_500],
+      ["{ people: 5000, sameValue: 40 }", "{ people: 2500 }", 20],
+      ["{ sameValue: 5 }", "{ people: 50 }", 5],
+      ["{ sameValue: off }", "{ people: 50 }", undefined],
+    ] as const) {
+      const limits = await guarded(all, own);
+      assert.ok(typeof limits === "object");
+      assert.equal(limits.sameValue, sameValue, `${all} ${own}`);
+    }
     assert.deepEqual(await guarded("off", "{ sameValue: off }"), {
       people: 500,
       withinMs: 600_000,

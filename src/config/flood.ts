@@ -7,6 +7,8 @@ import { SPAN_FORM } from "../core/span.ts";
 
 /** Who was counted is read and written with each page that changes somebody. */
 const MOST_PEOPLE = 10_000;
+/** So many people with one value are no everyday change of a few, as for plans. */
+const LEAST_SAME = 10;
 const LEAST_WITHIN_MS = 60_000;
 const LONGEST_WITHIN_MS = 86_400_000;
 
@@ -46,6 +48,10 @@ export function floodOf(said: SaidLimits | undefined, others: FloodLimits | unde
   if (said === "off") return undefined;
   const before = others ?? DEFAULT_GUARDS.events;
   if (before === undefined) throw new Error("Expected the guard of events to be on by default");
-  const { people: most = before.people, within = before.withinMs, sameValue = before.sameValue } = said;
+  const { people: most = before.people, within = before.withinMs } = said;
+  // Who says another number of people means one value for as great a part of them.
+  const { sameValue: same } = before;
+  const scaled = same && Math.max(Math.ceil((same * most) / before.people), Math.min(same, LEAST_SAME));
+  const { sameValue = scaled } = said;
   return { people: most, withinMs: within, sameValue: sameValue === "off" ? undefined : sameValue };
 }

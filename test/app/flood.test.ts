@@ -4,6 +4,7 @@ import { describe, test, type TestContext } from "node:test";
 import { expireWaiting } from "../../src/app/runs/approvals.ts";
 import { approveRun } from "../../src/app/runs/approve-run.ts";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
+import { createFloodGate } from "../../src/app/events/flood-gate.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { leftoversOf } from "../../src/app/runs/leftovers.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
@@ -154,6 +155,47 @@ describe("events of too many people", () => {
     await deliver();
     assert.equal(writes(), 5);
     assert.equal((await waiting()).length, 1);
+  });
+
+  test("wait on where the count of them broke in the store", async (t) => {
+    const { engine, change, put, deliver, waiting, names } = await floodStage(t, 2, 6);
+    const name = `flood ${JSON.stringify(["crm", POOL])}`;
+    const breaks = async (): Promise<void> => {
+      const text = await engine.store.recall(name);
+      assert.ok(text !== undefined && (await engine.store.exchange(name, text, "{ broken")));
+    };
+    for (let nth = 0; nth < 3; nth++) await change(nth, "New");
+    await put();
+    const [run] = await waiting();
+    await breaks();
+    for (let nth = 3; nth < 5; nth++) await change(nth, "New");
+    await put();
+    await deliver();
+    assert.equal(names(), "New New Old Old Old Old");
+    assert.ok(run);
+    assert.deepEqual(
+      (await waiting()).map(({ id }) => id),
+      [run.id],
+    );
+    assert.equal(await engine.store.gates.kept(runGate(run.id)), 3);
+  });
+
+  test("end a run that waits in vain, because its process died as it began it", async (t) => {
+    const { engine, log, runs, change, put, waiting } = await floodStage(t, 2, 6);
+    const orphan = { id: "r-orphan", source: "events", pool: POOL, feed: "free", identity: "of it", asOf: 0 } as const;
+    await runs.begin(orphan);
+    await runs.transition(orphan.id, ["reading"], "needs-approval");
+    for (let nth = 0; nth < 3; nth++) await change(nth, "New");
+    await put();
+    assert.equal((await waiting()).length, 2, "a moment ago its process may live");
+    const { store } = engine;
+    const later = { ...store, now: async () => (await store.now()) + 120_000 };
+    await createFloodGate({ ...engine, store: later }, log).look();
+    assert.equal((await runs.get(orphan.id))?.state, "cancelled");
+    assert.deepEqual(
+      (await waiting()).map(({ feed: of }) => of),
+      ["crm"],
+    );
   });
 
   test("are discarded where somebody cancels them, and what comes then waits for a decision of its own", async (t) => {

@@ -113,6 +113,8 @@ export function startAccountScans(deps: AccountScansDeps): AccountScans {
       }
     } catch (error) {
       await reservations.release(SCOPE, id, holder);
+      // Whoever comes next scans at once: that this process was stopped says nothing of the pool.
+      if (signal.aborted) throw error;
       await reservations.take(SCOPE, id, holderOf("failed", beganAt), forMs());
       throw error;
     }

@@ -57,12 +57,16 @@ const countedForm = z.object({
   withinMs: z.exactOptional(z.number()),
 });
 type Counted = z.infer<typeof countedForm>;
+const NOBODY: Counted = { people: {} };
 
 const nameOf = (feed: string, pool: string): string => `flood ${JSON.stringify([feed, pool])}`;
 
 /** As much of a digest as tells the values of some thousands of people apart. */
 const SHORT = 8;
 const shortened = (digest: string): string => digest.slice(0, SHORT);
+
+/** Longer than a process takes from beginning a run that waits until it has noted it. */
+const ORPHAN_MS = 60_000;
 
 /** The version of what says none: nothing is newer. */
 const NOW = "9";
@@ -72,7 +76,7 @@ export async function floodOfRun(
   store: Pick<Store, "recall">,
   { id, feed, pool }: Pick<Run, "id" | "feed" | "pool">,
 ): Promise<{ readonly reached: FloodReached; readonly withinMs: number } | undefined> {
-  const { run, reached, withinMs } = countedIn(await store.recall(nameOf(feed, pool)));
+  const { run, reached, withinMs } = soundIn(await store.recall(nameOf(feed, pool))) ?? NOBODY;
   return run === id && reached && withinMs !== undefined ? { reached, withinMs } : undefined;
 }
 
@@ -87,7 +91,7 @@ export function isWaitingFlood({ source, state }: Pick<Run, "source" | "state">)
 
 export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyring">, log: Log): FloodGate {
   const { runs } = store;
-  let waiting: readonly Pick<Run, "id" | "feed">[] = [];
+  let waiting: readonly Run[] = [];
 
   /** Of each entry the people whose values change by the ledger. */
   async function changedIn(
@@ -129,6 +133,19 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
     return runs.get(run.id);
   }
 
+  async function waitingOf(feed: string, pool: string): Promise<Run | undefined> {
+    return (await waitingFloods(store)).find((run) => run.feed === feed && run.pool === pool);
+  }
+
+  /** One whose process died before anything waited in it, and which no other one took up, has nothing to be decided. */
+  async function endUnlessHeld({ id, feed, pool, startedAt }: Run): Promise<void> {
+    if ((await store.now()) - startedAt < ORPHAN_MS) return;
+    const text = await store.recall(nameOf(feed, pool));
+    const counted = soundIn(text);
+    const isOrphan = text === undefined || (counted !== undefined && counted.run !== id);
+    if (isOrphan && (await runs.books(id)).received === 0) await runs.transition(id, ["needs-approval"], "cancelled");
+  }
+
   return {
     async divide(profile, feed, limits, entries) {
       const all = { open: entries.length };
@@ -138,7 +155,14 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
       const changing = changedIn(profile, entries);
       for (;;) {
         const [text, changed] = await Promise.all([store.recall(name), changing]);
-        const { people: before, run: waits, after = waits, reached: met } = countedIn(text);
+        const counted = soundIn(text);
+        if (text !== undefined && counted === undefined) {
+          // What broke in the store has not said that nothing waits: a run that does is found by its feed.
+          const run = await waitingOf(feed, pool);
+          await set(name, text, defined({ people: {}, run: run?.id }));
+          continue;
+        }
+        const { people: before, run: waits, after = waits, reached: met } = counted ?? NOBODY;
         const last = waits === undefined ? undefined : await runs.get(waits);
         if (last?.state === "needs-approval") return { open: 0, waitIn: last.id };
         if (changed.every((people) => people.length === 0)) return all;
@@ -165,6 +189,7 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
     },
     async look() {
       waiting = await waitingFloods(store);
+      await Promise.all(waiting.map(endUnlessHeld));
     },
     get notes() {
       return waiting.map(({ id, feed }) => `events of feed ${feed} wait for an approval: run ${id}`);
@@ -176,7 +201,7 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
   }
 }
 
-/** What broke in the store was nobody. */
-function countedIn(text: string | undefined): Counted {
-  return soundDocument(countedForm, text ?? "null") ?? { people: {} };
+/** Undefined where there is none, and where it broke in the store. */
+function soundIn(text: string | undefined): Counted | undefined {
+  return text === undefined ? undefined : soundDocument(countedForm, text);
 }
