@@ -134,8 +134,9 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
     const since = change.sentAt - BELIEVED_MS;
     // What was written before it was put stands for it only where it says the same: then it is believed.
     const isSame = (one: SentChange): boolean => (one.says ?? one.id) === (change.says ?? change.id);
-    // So it does for a newer change that says it again, which came before this one and made it stale.
-    const hadCome = (one: SentChange): boolean => one.id !== change.id && one.sentAt <= (change.ackedAt ?? 0);
+    // So it does for a newer change that says it again, which came before this one and made it stale, or while it waited.
+    const hadCome = (one: SentChange): boolean =>
+      one.id !== change.id && one.sentAt <= (change.ackedAt ?? 0) + BELIEVED_MS;
     const isKept = (one: SentChange, at: number): boolean =>
       !isOlder(one, change) && (at >= change.sentAt || isSame(one) || hadCome(one));
     for (const { sub } of bearings) {
