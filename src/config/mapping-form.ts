@@ -8,11 +8,26 @@ import type { AttributeMapping } from "../feeds/mapping.ts";
 import { blankWord, type CellRules } from "../feeds/rubble.ts";
 import { transformFault, type Transform } from "../feeds/transform.ts";
 
-const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
+const TRANSFORM_FORM =
+  'trim, lower, upper, epoch, e164, date, boolean, number, `{ e164: DE }`, `{ date: MM/DD/YYYY }`, `{ number: { decimal: "," } }`, `{ map: { A: active } }`, `{ split: { at: ";" } }`, `{ replace: { text: "-", with: " " } }` or `{ pad: 5 }`';
 const transform = z
   .union(
     [
-      z.enum(["trim", "lower", "upper", "epoch", "e164", "date"]).transform((kind): Transform => ({ kind })),
+      z.enum(["trim", "lower", "upper", "epoch", "e164", "date", "boolean"]).transform((kind): Transform => ({ kind })),
+      z.literal("number").transform((kind): Transform => ({ kind, decimal: "." })),
+      z
+        .strictObject({ number: z.strictObject({ decimal: z.enum([".", ","]) }) })
+        .transform(({ number }): Transform => ({ kind: "number", ...number })),
+      z
+        .strictObject({ map: z.record(z.string(), scalar("a text")) })
+        .transform(({ map: texts }): Transform => ({ kind: "map", texts })),
+      z
+        .strictObject({ split: z.strictObject({ at: z.string(), take: z.number().default(1) }) })
+        .transform(({ split }): Transform => ({ kind: "split", ...split })),
+      z
+        .strictObject({ replace: z.strictObject({ text: scalar("a text"), with: scalar("a text") }) })
+        .transform(({ replace }): Transform => ({ kind: "replace", text: replace.text, by: replace.with })),
+      z.strictObject({ pad: z.number() }).transform(({ pad }): Transform => ({ kind: "pad", digits: pad })),
       z.strictObject({ e164: z.string() }).transform(({ e164 }): Transform => ({ kind: "e164", region: e164 })),
       z.strictObject({ date: z.string() }).transform(({ date }): Transform => ({ kind: "date", pattern: date })),
     ],

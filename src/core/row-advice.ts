@@ -20,6 +20,8 @@ type RowFault =
   | "not-a-date"
   | "ambiguous-date"
   | "not-a-time"
+  | "not-in-map"
+  | "no-such-part"
   | "bad-version";
 
 const CORRECT = "Correct it in the source.";
@@ -68,6 +70,8 @@ const ADVICE: Readonly<Record<InvalidReason | RowFault, string>> = {
   "not-a-date": `It is no date. ${CORRECT}`,
   "ambiguous-date": "The date has two readings: give `date` a pattern.",
   "not-a-time": `It is no time. ${CORRECT}`,
+  "not-in-map": 'The map of the feed\'s configuration does not name it. Add it there, or `"*": keep`.',
+  "no-such-part": `It has fewer parts than \`split\` asks for. ${CORRECT}`,
   "bad-version": `The row's version is no time with its zone. ${CORRECT}`,
 };
 

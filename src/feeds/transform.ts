@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type * as PhoneNumbers from "libphonenumber-js/min";
 import { datePattern, dayText, parseDay, parseInstant } from "./date.ts";
+import { applyValueTransform, valueTransformFault, type ValueTransform } from "./value-transform.ts";
 
 /**
  * What is done to a text before it is sent. Each is a pure function of the text, and each either succeeds or says why
@@ -15,7 +16,8 @@ export type Transform =
   /** To YYYY-MM-DD. With a pattern (`MM/DD/YYYY`) only that form is read. */
   | { readonly kind: "date"; readonly pattern?: string }
   /** To epoch seconds, from ISO 8601 with a zone, a plain date (its midnight in UTC) or an epoch number. */
-  | { readonly kind: "epoch" };
+  | { readonly kind: "epoch" }
+  | ValueTransform;
 
 export type Outcome =
   | { readonly ok: true; readonly text: string }
@@ -31,13 +33,23 @@ function phoneNumbers(): typeof PhoneNumbers {
 
 /** What is wrong with a transform as it is configured, as a sentence, or undefined. */
 export function transformFault(transform: Transform): string | undefined {
-  if (transform.kind === "e164" && transform.region !== undefined && !isRegion(transform.region)) {
-    return `Expected \`region\` to be a two-letter country code in capitals such as DE or US, got \`${transform.region}\``;
+  switch (transform.kind) {
+    case "trim":
+    case "lower":
+    case "upper":
+    case "epoch":
+      return undefined;
+    case "e164":
+      return transform.region === undefined || isRegion(transform.region)
+        ? undefined
+        : `Expected \`region\` to be a two-letter country code in capitals such as DE or US, got \`${transform.region}\``;
+    case "date":
+      return transform.pattern === undefined || datePattern(transform.pattern) !== undefined
+        ? undefined
+        : `Expected \`pattern\` to have YYYY, one of MM, M, MMM and one of DD, D, got \`${transform.pattern}\``;
+    default:
+      return valueTransformFault(transform);
   }
-  if (transform.kind === "date" && transform.pattern !== undefined && datePattern(transform.pattern) === undefined) {
-    return `Expected \`pattern\` to have YYYY, one of MM, M, MMM and one of DD, D, got \`${transform.pattern}\``;
-  }
-  return undefined;
 }
 
 function isRegion(region: string): region is PhoneNumbers.CountryCode {
@@ -61,6 +73,8 @@ export function applyTransform(transform: Transform, text: string): Outcome {
       return toDate(text, transform.pattern);
     case "epoch":
       return toEpoch(text);
+    default:
+      return applyValueTransform(transform, text);
   }
 }
 

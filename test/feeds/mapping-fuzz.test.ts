@@ -58,6 +58,15 @@ const transform: fc.Arbitrary<Transform> = fc
   .oneof(
     fc.constantFrom<Transform[]>({ kind: "trim" }, { kind: "lower" }, { kind: "upper" }, { kind: "epoch" }),
     fc.constantFrom<Transform[]>({ kind: "e164" }, { kind: "e164", region: "DE" }, { kind: "date" }),
+    fc.constantFrom<Transform[]>(
+      { kind: "boolean" },
+      { kind: "number", decimal: "." },
+      { kind: "number", decimal: "," },
+    ),
+    fc.dictionary(fc.string(), fc.string()).map((texts) => ({ kind: "map" as const, texts })),
+    fc.record({ kind: fc.constant("split" as const), at: fc.string(), take: fc.integer({ min: -3, max: 3 }) }),
+    fc.record({ kind: fc.constant("replace" as const), text: fc.string(), by: fc.string() }),
+    fc.integer({ min: 0, max: 200 }).map((digits) => ({ kind: "pad" as const, digits })),
     fc
       .string({ unit: fc.constantFrom("Y", "M", "D", "/", "YYYY", "MM", "DD", "(", "[", "\\", "$") })
       .map((pattern) => ({
