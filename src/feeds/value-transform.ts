@@ -120,6 +120,8 @@ function toPart(text: string, at: string, take: number): Outcome {
 }
 
 /** As the pool's schema refuses such a value. */
-function refused(reason: "not-a-boolean" | "not-a-number" | "too-long", detail: string): Outcome {
+type SchemaReason = "not-a-boolean" | "not-a-number" | "too-long";
+
+function refused(reason: SchemaReason, detail: string): Outcome {
   return { ok: false, reason, detail };
 }
