@@ -1,6 +1,7 @@
 import { DELIMITERS, readRows } from "./csv.ts";
 import type { Damage } from "./damage.ts";
 import { FeedError } from "./feed-error.ts";
+import { kindOfMarkup } from "./file-kind.ts";
 import { readJsonArray } from "./json-array.ts";
 import { envelopeOf } from "./json-envelope.ts";
 import { listText } from "./json-list.ts";
@@ -68,10 +69,8 @@ async function feedOf(source: Source, options: ReadOptions, damage: Damage): Pro
     throw new FeedError("empty", `\`${name}\` holds nothing but white space; check the export that wrote it.`);
   }
   if (begin.startsWith("<")) {
-    throw new FeedError(
-      "format",
-      `\`${name}\` is XML or HTML; ask the system that wrote it for CSV or JSON (Workday: \`format=json\`).`,
-    );
+    const { what, next } = kindOfMarkup(begin);
+    throw new FeedError("format", `\`${name}\` is ${what}; ${next}.`);
   }
   if (options.records !== undefined) {
     if (isJson(begin)) return recordsFeed(text, name, maxRecordLength, options.records);

@@ -2,14 +2,11 @@ import { TextDecoder } from "node:util";
 import type { Damage, DamagedPlace } from "./damage.ts";
 import { createDecoder, type Decoder } from "./decoder.ts";
 import { FeedError } from "./feed-error.ts";
+import { KIND_BYTES, kindOfBytes } from "./file-kind.ts";
 import type { Source } from "./source.ts";
 
 /** The longest record that is read, in characters, unless told otherwise. */
 export const MAX_RECORD_LENGTH = 1024 * 1024;
-
-const ZIP = Buffer.from("PK\u0003\u0004", "latin1");
-/** So many bytes of the beginning are looked at. */
-const HEAD_BYTES = 512;
 
 /**
  * The text of a source, piece by piece: UTF-8, UTF-16 by its byte order mark, or what `--encoding` says. Nothing is
@@ -33,7 +30,7 @@ export async function* readText(source: Source, damage?: Damage): AsyncGenerator
     let bytes = chunk;
     if (decoder === undefined) {
       head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-      if (head.length < HEAD_BYTES) continue;
+      if (head.length < KIND_BYTES) continue;
       decoder = begin();
       bytes = head;
     }
@@ -65,10 +62,9 @@ function encodingOf(head: Buffer, source: Source): string {
   const declared = source.encoding === undefined ? undefined : new TextDecoder(source.encoding).encoding;
   // "utf-16" alone means little-endian to a decoder, but the mark knows better.
   const encoding = declared === "utf-16le" && mark !== undefined ? mark : (declared ?? mark ?? "utf-8");
-  if (head.subarray(0, ZIP.length).equals(ZIP)) {
-    throw new FeedError("binary", `\`${source.name}\` is a ZIP or Excel file, not text; export it as CSV (UTF-8).`);
-  }
-  if (!encoding.startsWith("utf-16")) refuseBinary(head.subarray(0, HEAD_BYTES), source.name);
+  const kind = kindOfBytes(head);
+  if (kind !== undefined) throw new FeedError("binary", `\`${source.name}\` is ${kind.what}; ${kind.next}.`);
+  if (!encoding.startsWith("utf-16")) refuseBinary(head.subarray(0, KIND_BYTES), source.name);
   return encoding;
 }
 

@@ -108,9 +108,6 @@ describe("text", () => {
       assert.equal(record.fields.get("a"), `x\uffffn${row.indexOf("\0")}\uffff`);
     }
   });
-
-  test("of an Excel file is refused with what to do", () =>
-    assert.rejects(readAll(Buffer.from("PK\u0003\u0004....")), feedError("binary", /export it as CSV/)));
 });
 
 describe("a line without end", () => {
