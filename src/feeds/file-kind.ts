@@ -48,7 +48,7 @@ export function kindOfBytes(head: Buffer): FileKind | undefined {
 
 /** The level, and then the mark of a block or of the end: a text may begin with the letters alone. */
 function isBzip2(text: string): boolean {
-  return /^BZh[1-9](?:1AY&SY|\u0017rE8P\u0090)/.test(text);
+  return /^BZh[1-9]/.test(text) && ["1AY&SY", "\u0017rE8P\u0090"].some((mark) => text.startsWith(mark, 4));
 }
 
 /** By the names of the first entries, which stand in clear before each. */
