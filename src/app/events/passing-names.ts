@@ -69,7 +69,8 @@ export async function arePassing(
   const named = asked.filter((one) => namesIn(one).length > 0);
   if (named.length === 0) return asked.map(() => false);
   // Before it is looked what waits for people: what is put meanwhile is seen there.
-  const older = await olderThan(Math.max(...named.map(({ change: { arrival = 0 } }) => arrival)));
+  const { changes, mayHaveMore } = await olderThan(Math.max(...named.map(({ change: { arrival = 0 } }) => arrival)));
+  const moves = movesOf(deps, changes, new Set(named.flatMap(namesIn).map(({ attribute }) => attribute)));
   const inStore = await Promise.all(
     asked.map(async ({ change, nobody }) => nobody === undefined && (await isPassingInStore(deps, change))),
   );
@@ -89,7 +90,11 @@ export async function arePassing(
       ofIts.push({ change, unit });
       before.set(unit.name, ofIts);
     }
-    return inStore[index] === true || isHere || names.some((name) => mayMove(deps, older, name, one));
+    return (
+      inStore[index] === true ||
+      isHere ||
+      names.some((name) => mayHaveMore(name.attribute) || mayMove(deps, moves, name, one))
+    );
   });
 }
 
@@ -97,25 +102,70 @@ function namesIn({ change: { username, person }, nobody }: AskedName): readonly 
   return nobody?.map((attribute) => ({ attribute, value: username })) ?? (person?.name ? [person.name] : []);
 }
 
-/** Of whom the older ones are nobody has asked yet: where the text does not tell, they are of whoever has the name. */
-function mayMove(deps: PassingDeps, older: OlderChanges, name: Name, { change, nobody }: AskedName): boolean {
-  if (older.mayHaveMore(name.attribute)) return true;
-  return older.changes.some((one) => {
-    if ((one.change.arrival ?? 0) >= (change.arrival ?? 0) || !isOlder(one.change, change)) return false;
-    return one.change.units.some(
-      (unit) =>
-        givesTo(deps, unit, name) ||
-        (nobody === undefined && takesAway(deps, unit, name) && mayBeOf(deps, one, name, change)),
-    );
-  });
+interface Moves {
+  /** By attribute and value. */
+  readonly gives: ReadonlyMap<string, readonly Change[]>;
+  /** By attribute, and by what it says of whose it is. */
+  readonly takes: ReadonlyMap<string, readonly { readonly change: Change; readonly unit: Unit }[]>;
 }
 
-/** False where that is of somebody else than who has the name. */
-function mayBeOf(deps: PassingDeps, { change, named }: OlderChange, name: Name, { username, person }: Change): boolean {
+/** What older changes say of names by these attributes: looked up for each name of a page, and there may be thousands. */
+function movesOf(deps: PassingDeps, older: readonly OlderChange[], attributes: ReadonlySet<string>): Moves {
+  const gives = new Map<string, Change[]>();
+  const takes = new Map<string, { readonly change: Change; readonly unit: Unit }[]>();
+  const add = <Item>(to: Map<string, Item[]>, key: string, item: Item): void => {
+    const list = to.get(key) ?? [];
+    list.push(item);
+    to.set(key, list);
+  };
+  for (const one of older) {
+    const { change } = one;
+    for (const attribute of attributes) {
+      for (const unit of change.units) {
+        const { name, value } = unit;
+        if (name !== attribute && name !== flagOf(attribute)) continue;
+        if (name === attribute && value.kind === "text") add(gives, valueKey(deps, attribute, value.text), change);
+        for (const who of whoseOf(deps, one, attribute)) add(takes, `${attribute} ${who}`, { change, unit });
+      }
+    }
+  }
+  return { gives, takes };
+}
+
+/** Of whom an older change is nobody has asked yet: where the text does not tell, it is of whoever has the name. */
+function whoseOf(deps: PassingDeps, { change, named }: OlderChange, attribute: string): readonly string[] {
   const text = change.username;
-  if (text === person?.account?.sub || canonicalUsername(deps.pool.profile, text) === username) return true;
   const asked = namesAsked(deps, named, text);
-  return asked.some((attribute) => attribute !== name.attribute || isValue(deps, text, name));
+  return [
+    `sub ${text}`,
+    `user ${canonicalUsername(deps.pool.profile, text)}`,
+    ...(asked.includes(attribute) ? [`value ${valueKey(deps, attribute, text)}`] : []),
+    ...(asked.some((one) => one !== attribute) ? ["anybody"] : []),
+  ];
+}
+
+function mayMove(
+  deps: PassingDeps,
+  { gives, takes }: Moves,
+  { attribute, value }: Name,
+  { change, nobody }: AskedName,
+): boolean {
+  const isBefore = (one: Change): boolean => (one.arrival ?? 0) < (change.arrival ?? 0) && isOlder(one, change);
+  const key = valueKey(deps, attribute, value);
+  if (gives.get(key)?.some(isBefore) === true) return true;
+  if (nobody !== undefined) return false;
+  const { username, person } = change;
+  return [`sub ${person?.account?.sub}`, `user ${username}`, `value ${key}`, "anybody"].some((who) =>
+    takes
+      .get(`${attribute} ${who}`)
+      ?.some(({ change: one, unit }) => isBefore(one) && takesAway(deps, unit, { attribute, value })),
+  );
+}
+
+/** One key for one name, however it is spelled. */
+function valueKey({ pool: { profile } }: PassingDeps, attribute: string, value: string): string {
+  const said = isAliasAttribute(attribute) ? canonicalAlias(profile, { attribute, value }) : value;
+  return `${attribute} ${said.normalize("NFC")}`;
 }
 
 /** By which attributes a text was asked for that named nobody. */
@@ -143,13 +193,9 @@ function movesName(
 }
 
 function givesTo(deps: PassingDeps, { name: unit, value }: Unit, name: Name): boolean {
-  return unit === name.attribute && value.kind === "text" && isValue(deps, value.text, name);
-}
-
-function isValue({ pool: { profile } }: PassingDeps, said: string, { attribute, value: wanted }: Name): boolean {
-  if (!isAliasAttribute(attribute)) return said === wanted;
-  const [one, other] = [said, wanted].map((text) => canonicalAlias(profile, { attribute, value: text }));
-  return one === other;
+  const { attribute } = name;
+  if (unit !== attribute || value.kind !== "text") return false;
+  return valueKey(deps, attribute, value.text) === valueKey(deps, attribute, name.value);
 }
 
 /** An address or number that is not verified signs nobody in, where it is an alias. */
