@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type * as PhoneNumbers from "libphonenumber-js/min";
 import { datePattern, dayText, parseDay, parseInstant } from "./date.ts";
-import { applyValueTransform, valueTransformFault, type ValueTransform } from "./value-transform.ts";
+import { applyValueTransform, valueTransformFault, type Outcome, type ValueTransform } from "./value-transform.ts";
 
 /**
  * What is done to a text before it is sent. Each is a pure function of the text, and each either succeeds or says why
@@ -18,11 +18,6 @@ export type Transform =
   /** To epoch seconds, from ISO 8601 with a zone, a plain date (its midnight in UTC) or an epoch number. */
   | { readonly kind: "epoch" }
   | ValueTransform;
-
-export type Outcome =
-  | { readonly ok: true; readonly text: string }
-  /** The words are those of InvalidUnit: a bounded reason, and a sentence without the value. */
-  | { readonly ok: false; readonly reason: string; readonly detail: string };
 
 const require: (name: "libphonenumber-js/min") => typeof PhoneNumbers = createRequire(import.meta.url);
 

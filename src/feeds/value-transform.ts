@@ -2,7 +2,11 @@
  * The transforms of flags, numbers, codes and lists. Each takes time in proportion to the text: no setting is a
  * regular expression.
  */
-import type { Outcome } from "./transform.ts";
+
+export type Outcome =
+  | { readonly ok: true; readonly text: string }
+  /** The words are those of InvalidUnit: a bounded reason, and a sentence without the value. */
+  | { readonly ok: false; readonly reason: string; readonly detail: string };
 
 export type ValueTransform =
   /** To `true` or `false`, from the words below. */

@@ -12,9 +12,11 @@ const SENTENCE = /Redis keeps no append-only file: .* Set `appendonly yes`/;
 
 test("a Redis without an append-only file is told to whoever relies on it", { skip }, async (t) => {
   const directory = await temporaryDirectory();
-  t.after(() => directory.remove());
   const servers = openRedisProcesses(directory.path);
-  t.after(() => servers.close());
+  t.after(async () => {
+    await servers.close();
+    await directory.remove();
+  });
   const redis = await servers.start("redis", await freePort(), ['save ""', "appendonly no"]);
   const emulator = await emulatorWith(1);
   t.after(() => emulator.close());

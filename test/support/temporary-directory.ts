@@ -4,5 +4,6 @@ import { join } from "node:path";
 
 export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), "poolsync-test-"));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  // A server that is about to be stopped may write once more.
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
