@@ -155,13 +155,13 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
         await until(() => written() === FLOOD, within);
         say(`  All ${FLOOD} are written.\n`);
       } catch (error) {
-        // Where it has ended its exit code says it.
-        if (!ended.signal.aborted) throw error;
+        // Where it has ended its exit code says it; whoever is interrupted finds it gone before it has said so.
+        if (!ended.signal.aborted && !terminal.drain.aborted) throw error;
       } finally {
         ending.abort();
         await running;
       }
-      return running;
+      return terminal.drain.aborted ? EXIT.interrupted : running;
     };
     const steps: readonly {
       readonly before?: () => void;
