@@ -83,18 +83,34 @@ function batchOf(text: string): readonly CloudEvent[] | "too-many" | undefined {
 /** The elements of a list as they are written. It is known to be JSON. */
 function elementsOf(list: string): readonly string[] {
   const elements: string[] = [];
+  const marks = /["[\]{},]/g;
   let depth = 0;
   let from = 0;
-  for (const { 0: found, index } of list.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},]/g)) {
-    if (found === "[" || found === "{") depth += 1;
-    if (depth === 1 && found === "[") from = index + 1;
-    if ((found === "," && depth === 1) || (found === "]" && depth === 1)) {
+  for (let found = marks.exec(list); found !== null; found = marks.exec(list)) {
+    const { 0: mark, index } = found;
+    if (mark === '"') {
+      marks.lastIndex = textEnd(list, index);
+      continue;
+    }
+    if (mark === "[" || mark === "{") depth += 1;
+    if (depth === 1 && mark === "[") from = index + 1;
+    if ((mark === "," && depth === 1) || (mark === "]" && depth === 1)) {
       elements.push(list.slice(from, index).trim());
       from = index + 1;
     }
-    if (found === "]" || found === "}") depth -= 1;
+    if (mark === "]" || mark === "}") depth -= 1;
   }
   return elements.filter((json) => json !== "");
+}
+
+/** Behind the quote that ends a text. Not by an expression: one of millions of escapes would take the whole stack. */
+function textEnd(json: string, quote: number): number {
+  for (let end = json.indexOf('"', quote + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (json[end - 1 - escapes] === "\\") escapes += 1;
+    if (escapes % 2 === 0) return end + 1;
+  }
+  return json.length;
 }
 
 function idOf(event: unknown): string | undefined {

@@ -96,6 +96,12 @@ describe("a CloudEvent", () => {
       ['["s","1"]', '["s","2"]', undefined, undefined],
     );
     assert.deepEqual(request("[]", { "content-type": type }), []);
+    const long = `{"specversion":"1.0","id":"3","source":"s","data":"${"\\\\\\n".repeat(2 ** 21)}"}`;
+    assert.deepEqual(
+      listed(request(`[${long},7]`, { "content-type": type })).map(({ body }) => body.length),
+      [long.length, 1],
+      "of millions of escapes",
+    );
     const many = JSON.stringify(Array.from({ length: 1001 }, () => ({})));
     assert.equal(request(many, { "content-type": type }), "too-many");
     assert.equal(request("[1,", { "content-type": type }), undefined);
