@@ -178,7 +178,9 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
   const verified = verify ? await recount(engine, total) : undefined;
   const { isUsed, oldestAt, ...inbox } = await store.inbox.counts();
   const scans: NonNullable<NamespaceStatus["inbox"]>["scans"] = [];
-  for (const { pool } of pools) {
+  // A note is left by whoever waited for a scan that nobody makes any more, because its feed is gone.
+  const mayWait = inbox.waiting + inbox.ahead + inbox.taken > 0;
+  for (const { pool } of mayWait ? pools : []) {
     const wait = await readScanWait(store, pool);
     if (wait) scans.push({ pool, feeds: [...wait.feeds], until: iso(wait.until) });
   }

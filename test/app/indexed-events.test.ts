@@ -158,6 +158,27 @@ describe("events by a number", () => {
     assert.doesNotMatch((await status()).text, /scan/);
   });
 
+  test("are told of no more once none of them waits, whoever has parked them", async (t) => {
+    const clock = movableClock();
+    t.after(() => clock.putBack());
+    const stage = await stageOf(t, { config: WITH_FILE, putData: putMadeDirectory });
+    const { engine, add, event, counts, status, drainer } = stage;
+    add("ana", "1");
+    await event("1:Ana");
+    await drainAll(stage);
+    clock.pass(1_000);
+    await event("2:Bob");
+    const one = drainer();
+    await until("it waits", async () => (await counts()).ahead === 1);
+    await one.close();
+    assert.deepEqual((await status()).inbox?.scans?.length, 1);
+    clock.pass(LEAST_BETWEEN_SCANS_MS + 60_000);
+    const { inbox } = engine.store;
+    const taken = await inbox.take("another", { leaseMs: 1_000, limit: 1, maxBytes: 1_000_000 });
+    await inbox.park({ token: "another", ids: taken.entries.map(({ id }) => id) }, "no-feed");
+    assert.equal((await status()).inbox?.scans, undefined);
+  });
+
   test("are of whoever has the number now, and not of whom a scan has seen with it", async (t) => {
     const clock = movableClock();
     t.after(() => clock.putBack());
